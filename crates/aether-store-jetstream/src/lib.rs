@@ -1,0 +1,1 @@
+//! An event store on NATS JetStream with optimistic concurrency that the server enforces.
