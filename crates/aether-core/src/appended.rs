@@ -1,68 +1,82 @@
 //! What an append gives back.
 
-use crate::commit::Events;
 use crate::{Event, Position, Version};
 
-/// The events of a commit as they are stored now.
+/// What an append did: up to which version the commit is stored, and where.
+///
+/// Events that came with versions of the caller's are not given back; drafts are, as they were
+/// numbered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Appended {
-    events: Events,
-    last_position: Position,
+    version: Version,
+    position: Position,
     repeated: bool,
+    numbered: Vec<Event>,
 }
 
 impl Appended {
-    /// Events that this append stored; the last of them at this place. For stores to call.
+    /// A commit was stored, its last event at this version and place. For stores to call.
+    #[inline]
     #[must_use]
-    pub fn stored(events: Events, last_position: Position) -> Self {
+    pub const fn stored(version: Version, position: Position) -> Self {
         Self {
-            events,
-            last_position,
+            version,
+            position,
             repeated: false,
+            numbered: Vec::new(),
         }
     }
 
-    /// Events that were stored already by an earlier append. For stores to call.
+    /// A commit was stored already by an earlier append. For stores to call.
+    #[inline]
     #[must_use]
-    pub fn repeated(events: Events, last_position: Position) -> Self {
-        Self {
-            events,
-            last_position,
-            repeated: true,
-        }
+    pub const fn repeated(version: Version, position: Position) -> Self {
+        let mut appended = Self::stored(version, position);
+        appended.repeated = true;
+        appended
     }
 
-    /// The events with their versions, in order; at least one.
+    /// With the events that a commit's drafts became. For stores to call.
     #[must_use]
-    pub fn events(&self) -> &[Event] {
-        &self.events
+    pub fn with_numbered(mut self, events: Vec<Event>) -> Self {
+        self.numbered = events;
+        self
     }
 
-    /// Takes the events out.
-    #[must_use]
-    pub fn into_events(self) -> Vec<Event> {
-        self.events.into_vec()
-    }
-
-    /// The version of the last event.
+    /// The version of the commit's last event.
     ///
     /// It is the actor's latest at that moment, but for a [repeat](Self::was_repeated), after
     /// which others may have been stored.
+    #[inline]
     #[must_use]
-    pub fn version(&self) -> Version {
-        self.events.last().map_or(Version::ZERO, Event::version)
+    pub const fn version(&self) -> Version {
+        self.version
     }
 
-    /// The place of the last event in the store's order.
+    /// The place of the commit's last event in the store's order.
+    #[inline]
     #[must_use]
-    pub fn position(&self) -> Position {
-        self.last_position
+    pub const fn position(&self) -> Position {
+        self.position
     }
 
-    /// Whether these events were stored already, so that this append changed nothing
+    /// Whether the commit was stored already, so that this append changed nothing
     /// (clause 6 of the contract).
+    #[inline]
     #[must_use]
-    pub fn was_repeated(&self) -> bool {
+    pub const fn was_repeated(&self) -> bool {
         self.repeated
+    }
+
+    /// The events that the commit's drafts became, in order; none where it came with versions.
+    #[must_use]
+    pub fn numbered(&self) -> &[Event] {
+        &self.numbered
+    }
+
+    /// Takes the events out that the commit's drafts became.
+    #[must_use]
+    pub fn into_numbered(self) -> Vec<Event> {
+        self.numbered
     }
 }

@@ -1,11 +1,6 @@
 //! What one append takes.
 
-use smallvec::SmallVec;
-
 use crate::{ActorId, Event, EventDraft, EventId, Version, VersionConflictError};
-
-/// Several events; one of them needs no allocation.
-pub type Events = SmallVec<[Event; 1]>;
 
 /// What the actor's latest version must be for an append to be stored.
 ///
@@ -23,6 +18,7 @@ pub enum ExpectedVersion {
 
 impl ExpectedVersion {
     /// Whether an actor at `latest` may take a commit that begins at `first`.
+    #[inline]
     #[must_use]
     pub fn admits(self, latest: Version, first: Version) -> bool {
         first > latest
@@ -60,8 +56,10 @@ pub struct Commit {
 /// The events of a [`Commit`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitContent {
-    /// With versions of the caller's, rising; at least one event.
-    Events(Events),
+    /// One event with a version of the caller's: the usual commit, which needs no list.
+    Event(Event),
+    /// Several events with versions of the caller's, rising; at least two.
+    Events(Vec<Event>),
     /// To be numbered by the store, one after the other; at least one draft.
     Drafts(Vec<EventDraft>),
 }
@@ -116,8 +114,9 @@ impl Commit {
 
     /// A commit of one event.
     #[must_use]
-    pub fn event(event: Event) -> Self {
-        Self::new(CommitContent::Events(SmallVec::from_buf([event])))
+    #[inline]
+    pub const fn event(event: Event) -> Self {
+        Self::new(CommitContent::Event(event))
     }
 
     /// A commit of events whose versions rise (gaps are allowed).
@@ -127,7 +126,7 @@ impl Commit {
     /// [`InvalidCommit`] where there are none or too many, where they belong to more than one
     /// actor, where a version does not rise, where an id repeats.
     pub fn events(events: impl IntoIterator<Item = Event>) -> Result<Self, InvalidCommit> {
-        let events: Events = events.into_iter().collect();
+        let mut events: Vec<Event> = events.into_iter().collect();
         check_members(events.iter().map(|e| (e.actor_id(), e.id())))?;
         for (index, pair) in events.windows(2).enumerate() {
             if pair[1].version() <= pair[0].version() {
@@ -138,7 +137,13 @@ impl Commit {
                 });
             }
         }
-        Ok(Self::new(CommitContent::Events(events)))
+        Ok(Self::new(match events.pop() {
+            Some(only) if events.is_empty() => CommitContent::Event(only),
+            last => {
+                events.extend(last);
+                CommitContent::Events(events)
+            }
+        }))
     }
 
     /// A commit of drafts that the store numbers, one after the other from the latest version on.
@@ -153,14 +158,16 @@ impl Commit {
         Ok(Self::new(CommitContent::Drafts(drafts)))
     }
 
-    fn new(content: CommitContent) -> Self {
+    #[inline]
+    const fn new(content: CommitContent) -> Self {
         Self {
             content,
-            expected: ExpectedVersion::default(),
+            expected: ExpectedVersion::Older,
         }
     }
 
     /// The same commit with this demand on the actor's latest version.
+    #[inline]
     #[must_use]
     pub fn expecting(mut self, expected: ExpectedVersion) -> Self {
         self.expected = expected;
@@ -168,30 +175,48 @@ impl Commit {
     }
 
     /// The demand on the actor's latest version.
+    #[inline]
     #[must_use]
     pub fn expected(&self) -> ExpectedVersion {
         self.expected
     }
 
     /// Whose events these are.
+    #[inline]
     #[must_use]
     pub fn actor_id(&self) -> &ActorId {
         match &self.content {
+            CommitContent::Event(event) => event.actor_id(),
             CommitContent::Events(events) => events[0].actor_id(),
             CommitContent::Drafts(drafts) => drafts[0].actor_id(),
         }
     }
 
     /// The events or drafts.
+    #[inline]
     #[must_use]
     pub fn content(&self) -> &CommitContent {
         &self.content
     }
 
     /// Takes the events or drafts out.
+    #[inline]
     #[must_use]
     pub fn into_content(self) -> CommitContent {
         self.content
+    }
+
+    /// Takes the event out of a commit of one event with a version.
+    ///
+    /// # Errors
+    ///
+    /// The commit itself, where it is of several events or of drafts.
+    #[inline]
+    pub fn into_event(self) -> Result<Event, Self> {
+        match self.content {
+            CommitContent::Event(event) => Ok(event),
+            content => Err(Self { content, ..self }),
+        }
     }
 
     /// How many events there are, at least 1.
@@ -199,44 +224,80 @@ impl Commit {
     #[expect(clippy::len_without_is_empty, reason = "a commit is never empty")]
     pub fn len(&self) -> usize {
         match &self.content {
+            CommitContent::Event(_) => 1,
             CommitContent::Events(events) => events.len(),
             CommitContent::Drafts(drafts) => drafts.len(),
+        }
+    }
+
+    /// The events, where they came with versions of the caller's; `None` for drafts.
+    #[inline]
+    #[must_use]
+    pub fn as_events(&self) -> Option<&[Event]> {
+        match &self.content {
+            CommitContent::Event(event) => Some(std::slice::from_ref(event)),
+            CommitContent::Events(events) => Some(events),
+            CommitContent::Drafts(_) => None,
+        }
+    }
+
+    /// Whether an actor at `latest` may take this commit, by the version rule of the contract
+    /// (clauses 2 and 3). Always false where no version is left for a draft.
+    ///
+    /// It does not look for repeats (clause 6): where this says no, a store does that before it
+    /// gives [the conflict](Self::conflict_with).
+    #[inline]
+    #[must_use]
+    pub fn fits(&self, latest: Version) -> bool {
+        match self.first_version(latest) {
+            Some(first) => self.expected.admits(latest, first),
+            None => false,
+        }
+    }
+
+    /// Why an actor at `latest` doesn't take this commit.
+    #[must_use]
+    pub fn conflict_with(&self, latest: Version) -> VersionConflictError {
+        VersionConflictError::new(
+            self.actor_id().clone(),
+            // Past the last version there is, the attempt is to follow it.
+            self.first_version(latest).unwrap_or(latest),
+            latest,
+            self.expected,
+        )
+    }
+
+    /// The version that the first event has, or would get after `latest`; `None` where not every
+    /// draft would get one.
+    #[inline]
+    fn first_version(&self, latest: Version) -> Option<Version> {
+        match &self.content {
+            CommitContent::Event(event) => Some(event.version()),
+            CommitContent::Events(events) => Some(events[0].version()),
+            CommitContent::Drafts(drafts) => latest.plus(drafts.len() as u64).and(latest.next()),
         }
     }
 
     /// The events as they would be stored after `latest`: drafts get the versions that follow it,
     /// events keep theirs.
     ///
-    /// This is the version rule of the contract (clauses 2 and 3) as one pure function, for
-    /// stores to call inside whatever makes their append atomic. It does not look for repeats
-    /// (clause 6): a store does that first.
-    ///
     /// # Errors
     ///
-    /// [`VersionConflictError`] where `latest` is not what the commit expects.
-    pub fn number_after(&self, latest: Version) -> Result<Events, VersionConflictError> {
+    /// [`VersionConflictError`] where the commit does not [fit](Self::fits).
+    pub fn number_after(&self, latest: Version) -> Result<Vec<Event>, VersionConflictError> {
         let numbered = match &self.content {
+            CommitContent::Event(event) => Some(vec![event.clone()]),
             CommitContent::Events(events) => Some(events.clone()),
             CommitContent::Drafts(drafts) => number(drafts, latest),
         };
-        let first = match &numbered {
-            Some(events) => events[0].version(),
-            // Past the last version there is: nothing can follow.
-            None => latest,
-        };
         match numbered {
-            Some(events) if self.expected.admits(latest, first) => Ok(events),
-            _ => Err(VersionConflictError::new(
-                self.actor_id().clone(),
-                first,
-                latest,
-                self.expected,
-            )),
+            Some(events) if self.fits(latest) => Ok(events),
+            _ => Err(self.conflict_with(latest)),
         }
     }
 }
 
-fn number(drafts: &[EventDraft], latest: Version) -> Option<Events> {
+fn number(drafts: &[EventDraft], latest: Version) -> Option<Vec<Event>> {
     let mut version = latest;
     drafts
         .iter()
@@ -262,6 +323,9 @@ fn check_members<'a>(
         return Err(InvalidCommit::TooManyEvents { count });
     }
     let (first, _) = members.clone().next().ok_or(InvalidCommit::Empty)?;
+    if count == 1 {
+        return Ok(());
+    }
     for (index, (actor_id, _)) in members.clone().enumerate() {
         if actor_id != first {
             return Err(InvalidCommit::MixedActors {

@@ -32,13 +32,17 @@ use crate::{
 pub struct Event(Arc<Content>);
 
 /// The parts of an event; the version is [`Version::ZERO`] only inside a draft.
+///
+/// In this order in memory: what a store looks at when it appends is on one cache line with the
+/// count of references.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[repr(C)]
 pub(crate) struct Content {
+    pub(crate) actor_id: ActorId,
+    pub(crate) version: Version,
     pub(crate) id: EventId,
     pub(crate) event_type: EventType,
-    pub(crate) actor_id: ActorId,
     pub(crate) command_id: Option<CommandId>,
-    pub(crate) version: Version,
     pub(crate) data: Payload,
     pub(crate) metadata: Metadata,
     pub(crate) timestamp: Timestamp,

@@ -56,7 +56,7 @@ pub trait EventStoreExt: EventStore {
         drafts: impl IntoIterator<Item = EventDraft> + Send,
     ) -> impl Future<Output = Result<Vec<Event>, StoreError>> + Send {
         let commit = Commit::drafts(drafts);
-        async move { Ok(self.append(commit?).await?.into_events()) }
+        async move { Ok(self.append(commit?).await?.into_numbered()) }
     }
 
     /// All events of the actor with versions of at least `from` ([`Version::ZERO`] for all), in

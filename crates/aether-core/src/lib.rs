@@ -85,7 +85,7 @@ pub use actor_id::ActorId;
 pub use appended::Appended;
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use command_id::CommandId;
-pub use commit::{Commit, CommitContent, Events, ExpectedVersion, InvalidCommit};
+pub use commit::{Commit, CommitContent, ExpectedVersion, InvalidCommit};
 pub use conflict::VersionConflictError;
 pub use draft::{EventDraft, IntoEventType};
 pub use dynamic::{BoxFuture, DynEventStore, DynSnapshotStore};

@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 
-use crate::commit::Events;
 use crate::{ActorId, Event, EventId, InvalidCommit, InvalidEvent, InvalidText, PayloadError};
 use crate::{Position, ReplayError, Version, VersionConflictError, WireError};
 
@@ -140,7 +139,7 @@ pub struct EventMismatch {
 #[derive(Debug)]
 pub struct Indeterminate {
     /// The events with their versions; at least one.
-    pub events: Events,
+    pub events: Vec<Event>,
     /// Why it isn't known.
     pub source: BoxError,
 }

@@ -8,7 +8,6 @@
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::commit::Events;
 use crate::event::Content;
 use crate::{
     ActorId, ActorSnapshot, CommandId, Commit, CommitContent, Event, EventId, EventType,
@@ -94,19 +93,18 @@ impl WireForm {
     /// # Errors
     ///
     /// [`WireError`] where the bytes are anything else than one commit.
-    pub fn decode_commit(self, bytes: &[u8]) -> Result<Events, WireError> {
+    pub fn decode_commit(self, bytes: &[u8]) -> Result<Vec<Event>, WireError> {
         let events = match self {
             Self::MessagePack => {
                 let (_, actor_id, rows): (u8, ActorId, Vec<Row>) = decode_message_pack(bytes)?;
                 rows.into_iter()
                     .map(|row| Event::from_content(row.into_content(actor_id.clone())))
-                    .collect::<Result<Events, InvalidEvent>>()?
+                    .collect::<Result<Vec<Event>, InvalidEvent>>()?
             }
-            Self::Json => serde_json::from_slice::<Vec<Event>>(bytes)
-                .map_err(WireError::Json)?
-                .into(),
+            Self::Json => serde_json::from_slice::<Vec<Event>>(bytes).map_err(WireError::Json)?,
         };
         match Commit::events(events)?.into_content() {
+            CommitContent::Event(event) => Ok(vec![event]),
             CommitContent::Events(events) => Ok(events),
             CommitContent::Drafts(_) => Err(InvalidCommit::Empty.into()),
         }

@@ -1,1 +1,46 @@
 //! Distributed actors with event sourcing on NATS JetStream: one dependency for who wants one.
+//!
+//! This crate has nothing of its own. At its root is the vocabulary of [`aether_core`]: actors,
+//! versions, events, and the traits of the stores with their contracts. Behind features are
+//!
+//! - `memory` (on by default): [`MemoryStore`], for tests and for one process;
+//! - `jetstream`: [`jetstream`], the store for production.
+//!
+//! ```
+//! # #[cfg(feature = "memory")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use aether::{ActorId, EventDraft, EventStoreExt, MemoryStore, Version};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let store = MemoryStore::new();
+//! let order = ActorId::new("order-123")?;
+//!
+//! let placed = EventDraft::new(&order, "OrderPlaced", &("book", 3))?.at(Version::FIRST)?;
+//! store.save_event(placed.clone()).await?;
+//!
+//! assert_eq!(store.get_events(&order, Version::ZERO).await?, [placed]);
+//! # Ok(())
+//! # })
+//! # }
+//! # #[cfg(not(feature = "memory"))]
+//! # fn main() {}
+//! ```
+//!
+//! `cargo run --example quickstart` shows the whole: an order that is placed and shipped, a second
+//! writer refused, a reload and a retry, a snapshot and a replay from it.
+
+pub use aether_core::*;
+
+#[cfg(feature = "memory")]
+pub use aether_store_memory::{MemoryStore, MemoryStoreBuilder};
+
+/// The store for production, on NATS JetStream.
+#[cfg(feature = "jetstream")]
+pub mod jetstream {
+    pub use aether_store_jetstream::*;
+}
+
+/// The code of the README compiles.
+#[cfg(all(doctest, feature = "memory"))]
+#[doc = include_str!("../../../README.md")]
+mod readme {}

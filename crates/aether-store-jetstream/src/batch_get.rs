@@ -1,0 +1,126 @@
+//! Many messages of one subject with one request: the server's batch direct get (ADR-31).
+//!
+//! Any replica answers, so what comes may be the truth of a moment ago: whoever reads knows
+//! where the end is, and asks again where it was not reached. No consumer is made.
+
+use std::time::Duration;
+
+use async_nats::{HeaderMap, Message, StatusCode, Subscriber};
+use futures_util::StreamExt as _;
+use serde::Serialize;
+
+use crate::errors::Fault;
+use crate::link::Link;
+use crate::message::Stored;
+
+/// The most messages of one page.
+pub(crate) const PAGE_MESSAGES: u32 = 256;
+/// After how many bytes a page ends; its last message may pass it.
+const PAGE_BYTES: u32 = 1 << 20;
+
+const NATS_SUBJECT: &str = "Nats-Subject";
+const NATS_SEQUENCE: &str = "Nats-Sequence";
+/// The sequence of the message before, within one answer.
+const NATS_LAST_SEQUENCE: &str = "Nats-Last-Sequence";
+
+#[derive(Serialize)]
+struct BatchRequest<'a> {
+    batch: u32,
+    max_bytes: u32,
+    seq: u64,
+    next_by_subj: &'a str,
+}
+
+/// One page of messages while it arrives. Dropping it leaves nothing behind but an unsubscribe.
+#[derive(Debug)]
+pub(crate) struct Page {
+    answers: Subscriber,
+    subject: String,
+    /// The least sequence that the next message can have.
+    from: u64,
+    /// The sequence of the message before; 0 at first, as the server counts too.
+    last: u64,
+    timeout: Duration,
+}
+
+impl Page {
+    /// Asks for at most `messages` messages on the subject with sequences of at least `from`.
+    pub(crate) async fn open(
+        link: &Link,
+        stream: &str,
+        subject: &str,
+        from: u64,
+        messages: u32,
+    ) -> Result<Self, Fault> {
+        let request = BatchRequest {
+            batch: messages,
+            max_bytes: PAGE_BYTES,
+            seq: from,
+            next_by_subj: subject,
+        };
+        let call = format!("DIRECT.GET.{stream}");
+        Ok(Self {
+            answers: link.ask_for_many(&call, &request).await?,
+            subject: subject.to_owned(),
+            from,
+            last: 0,
+            timeout: link.request_timeout,
+        })
+    }
+
+    /// The next message; none at the end of the page, which need not be the end of the subject.
+    ///
+    /// After an error the page is of no more use.
+    pub(crate) async fn next(&mut self) -> Result<Option<Stored>, Fault> {
+        let next = tokio::time::timeout(self.timeout, self.answers.next());
+        let message = next.await.map_err(|_| Fault::TimedOut)?;
+        let message = message.ok_or(Fault::Closed)?;
+        match message.status {
+            None => self.check(message).map(Some),
+            // 204: the end of the page. 404: there is nothing from here on.
+            Some(status) if status.as_u16() == 204 || status == StatusCode::NOT_FOUND => Ok(None),
+            Some(StatusCode::NO_RESPONDERS) => Err(Fault::NoResponders),
+            Some(status) => {
+                let text = message.description.unwrap_or_default();
+                Err(Fault::Garbled(format!("status {status} {text}")))
+            }
+        }
+    }
+
+    /// Checks that nothing is missing between this message and the one before: a client that is
+    /// too slow for its own subscription drops messages in silence.
+    fn check(&mut self, message: Message) -> Result<Stored, Fault> {
+        let headers = message.headers.unwrap_or_default();
+        let sequence = number(&headers, NATS_SEQUENCE)?;
+        let before = number(&headers, NATS_LAST_SEQUENCE)?;
+        let subject = last(&headers, NATS_SUBJECT)?;
+        if subject != self.subject || sequence < self.from || before != self.last {
+            return Err(Fault::Garbled(format!(
+                "message {sequence} on {subject:?} after {before}, where one on {:?} of at least \
+                 {} after {} was due",
+                self.subject, self.from, self.last
+            )));
+        }
+        self.from = sequence + 1;
+        self.last = sequence;
+        Ok(Stored {
+            sequence,
+            headers,
+            body: message.payload,
+        })
+    }
+}
+
+/// The server's own headers come after those that were stored, which may have the same names.
+fn last<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h str, Fault> {
+    headers
+        .get_last(name)
+        .map(|value| value.as_str())
+        .ok_or_else(|| Fault::Garbled(format!("header {name} is missing")))
+}
+
+fn number(headers: &HeaderMap, name: &'static str) -> Result<u64, Fault> {
+    let text = last(headers, name)?;
+    text.parse()
+        .map_err(|_| Fault::Garbled(format!("header {name} is {text:?}")))
+}

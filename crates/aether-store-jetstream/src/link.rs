@@ -1,0 +1,183 @@
+//! Requests to the server, each with a limit of time, and what came of them.
+
+use std::time::Duration;
+
+use async_nats::jetstream::publish::PublishAck;
+use async_nats::jetstream::response::Response;
+use async_nats::jetstream::stream::RawMessage;
+use async_nats::jetstream::{self, ErrorCode};
+use async_nats::{Client, HeaderMap, Message, Request};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::denials::Denials;
+use crate::errors::Fault;
+use crate::message::{Outgoing, Stored};
+use crate::patience::Patience;
+
+/// What all of JetStream's own subjects begin with.
+const API: &str = "$JS.API";
+
+/// A connection, and how patient we are with it.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    pub(crate) client: Client,
+    pub(crate) request_timeout: Duration,
+    pub(crate) deadline: Duration,
+    pub(crate) denials: Denials,
+}
+
+/// Which message of a stream is asked for.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Wanted<'a> {
+    /// The last one on the subject.
+    Last { last_by_subj: &'a str },
+    /// The first one on the subject with at least this sequence.
+    Next { seq: u64, next_by_subj: &'a str },
+}
+
+impl Link {
+    /// As much patience as one call has.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience::new(self.deadline)
+    }
+
+    /// Sends one request and waits for one answer.
+    ///
+    /// Dropping the future leaves the request sent or not.
+    async fn request(
+        &self,
+        subject: String,
+        headers: Option<HeaderMap>,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Message, Fault> {
+        let mut denied = self.denials.watch();
+        // The client's own limit does not cover its queue, which fills up while it is disconnected.
+        let mut request = Request::new().payload(body).timeout(None);
+        if let Some(headers) = headers {
+            request = request.headers(headers);
+        }
+        let answer = self.client.send_request(subject.clone(), request);
+        tokio::select! {
+            biased;
+            answer = tokio::time::timeout(timeout, answer) => match answer {
+                Ok(answer) => Ok(answer?),
+                Err(_) => Err(Fault::TimedOut),
+            },
+            text = denied.publishing_on(&subject) => Err(Fault::Denied(text)),
+        }
+    }
+
+    /// Calls JetStream's API.
+    pub(crate) async fn api<T: DeserializeOwned>(
+        &self,
+        call: &str,
+        body: &(impl Serialize + Sync),
+        patience: &Patience,
+    ) -> Result<T, Fault> {
+        let body = serde_json::to_vec(body).map_err(|e| Fault::Garbled(e.to_string()))?;
+        let timeout = patience.for_request(self.request_timeout);
+        let subject = format!("{API}.{call}");
+        let answer = self.request(subject, None, body.into(), timeout).await?;
+        read_answer(&answer)
+    }
+
+    /// Publishes a message and waits for the stream's acknowledgement.
+    pub(crate) async fn publish(
+        &self,
+        subject: &str,
+        message: Outgoing,
+        patience: &Patience,
+    ) -> Result<PublishAck, Fault> {
+        let timeout = patience.for_request(self.request_timeout);
+        let Outgoing { headers, body } = message;
+        let answer = self
+            .request(subject.to_owned(), Some(headers), body, timeout)
+            .await?;
+        read_answer(&answer)
+    }
+
+    /// Reads one message from the stream's leader; none where the server finds none.
+    ///
+    /// Around a leader change an old leader may answer with what was true before.
+    pub(crate) async fn message(
+        &self,
+        stream: &str,
+        wanted: &Wanted<'_>,
+        patience: &Patience,
+    ) -> Result<Option<Stored>, Fault> {
+        #[derive(Deserialize)]
+        struct Found {
+            message: RawMessage,
+        }
+        let call = format!("STREAM.MSG.GET.{stream}");
+        match self.api::<Found>(&call, wanted, patience).await {
+            Ok(found) => stored(found.message).map(Some),
+            Err(fault) if fault.code() == Some(ErrorCode::NO_MESSAGE_FOUND) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Sends a request that is answered by several messages.
+    pub(crate) async fn ask_for_many(
+        &self,
+        call: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<async_nats::Subscriber, Fault> {
+        let closed = |_| Fault::Closed;
+        let body = serde_json::to_vec(body).map_err(|e| Fault::Garbled(e.to_string()))?;
+        let inbox = self.client.new_inbox();
+        let send = async {
+            let answers = self.client.subscribe(inbox.clone()).await;
+            let answers = answers.map_err(|_| Fault::Closed)?;
+            self.client
+                .publish_with_reply(format!("{API}.{call}"), inbox, body.into())
+                .await
+                .map_err(closed)?;
+            Ok(answers)
+        };
+        tokio::time::timeout(self.request_timeout, send)
+            .await
+            .unwrap_or(Err(Fault::TimedOut))
+    }
+}
+
+fn read_answer<T: DeserializeOwned>(answer: &Message) -> Result<T, Fault> {
+    match serde_json::from_slice(&answer.payload) {
+        Ok(Response::Ok(answer)) => Ok(answer),
+        Ok(Response::Err { error }) => Err(Fault::Refused(error)),
+        Err(error) => {
+            // The two forms are told apart by trying, which hides why the right one did not fit.
+            let why = serde_json::from_slice::<T>(&answer.payload)
+                .err()
+                .unwrap_or(error);
+            Err(Fault::Garbled(why.to_string()))
+        }
+    }
+}
+
+/// The message within an answer of the API, where headers and body are in base64.
+fn stored(mut raw: RawMessage) -> Result<Stored, Fault> {
+    let garbled = |e: async_nats::Error| Fault::Garbled(e.to_string());
+    let sequence = raw.sequence;
+    // Headers that can't be read are as good as none: the message is malformed either way, and
+    // its body is still to be shown.
+    let only_headers = RawMessage {
+        subject: raw.subject.clone(),
+        payload: String::new(),
+        headers: raw.headers.take(),
+        ..raw
+    };
+    let body = jetstream::message::StreamMessage::try_from(raw).map_err(garbled)?;
+    let headers = jetstream::message::StreamMessage::try_from(only_headers)
+        .map(|message| message.headers)
+        .unwrap_or_default();
+    Ok(Stored {
+        sequence,
+        headers,
+        body: body.payload,
+    })
+}

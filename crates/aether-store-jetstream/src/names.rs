@@ -1,0 +1,174 @@
+//! What things are called on the server: two streams, and a subject in each for every actor.
+//!
+//! | what | name |
+//! |---|---|
+//! | stream of events | `<base>`, or `<base>=<namespace token>` |
+//! | stream of snapshots | the same and `=~snapshots` |
+//! | an actor's events | `<stream of events>.events.<category token>.<actor token>` |
+//! | an actor's snapshot | `<stream of events>.snapshots.<category token>.<actor token>` |
+//!
+//! # Why different stores never share a name
+//!
+//! A base name has no `=`, so the first `=` of a stream's name ends it. What follows is a
+//! [token](crate::token), which has one namespace, or `~snapshots`, which no token is (none begins
+//! with `~`), or a token and then `=~snapshots`, which no token ends with (after `=~` a token has
+//! 64 hexadecimal digits). The subjects begin with the stream's name as their first token.
+
+use aether_core::{ActorId, Namespace};
+
+use crate::token::{TOKEN_BYTES_MAX, token};
+
+/// The most bytes of a base name.
+pub(crate) const BASE_BYTES_MAX: usize = 40;
+/// What the name of the snapshots' stream ends with.
+const SNAPSHOTS: &str = "=~snapshots";
+/// The most bytes that the server takes as a stream's name; a directory is called by it.
+const STREAM_NAME_BYTES_MAX: usize = 255;
+
+const _: () = assert!(
+    BASE_BYTES_MAX + "=".len() + TOKEN_BYTES_MAX + SNAPSHOTS.len() <= STREAM_NAME_BYTES_MAX,
+    "every base name and namespace must make a name that the server takes"
+);
+
+/// The names of one store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Names {
+    pub(crate) events_stream: String,
+    pub(crate) snapshots_stream: String,
+}
+
+impl Names {
+    pub(crate) fn new(base: &str, namespace: Option<&Namespace>) -> Self {
+        let events_stream = match namespace {
+            None => base.to_owned(),
+            Some(namespace) => format!("{base}={}", token(namespace.as_str())),
+        };
+        let snapshots_stream = format!("{events_stream}{SNAPSHOTS}");
+        Self {
+            events_stream,
+            snapshots_stream,
+        }
+    }
+
+    /// All subjects of the stream of events.
+    pub(crate) fn events_subjects(&self) -> String {
+        format!("{}.events.*.*", self.events_stream)
+    }
+
+    /// All subjects of the stream of snapshots.
+    pub(crate) fn snapshots_subjects(&self) -> String {
+        format!("{}.snapshots.*.*", self.events_stream)
+    }
+
+    /// The subject of an actor's events.
+    pub(crate) fn events_subject(&self, actor_id: &ActorId) -> String {
+        self.subject("events", actor_id)
+    }
+
+    /// The subject of an actor's snapshot.
+    pub(crate) fn snapshot_subject(&self, actor_id: &ActorId) -> String {
+        self.subject("snapshots", actor_id)
+    }
+
+    fn subject(&self, kind: &str, actor_id: &ActorId) -> String {
+        let (category, actor) = (token(actor_id.category()), token(actor_id.as_str()));
+        format!("{}.{kind}.{category}.{actor}", self.events_stream)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names(base: &str, namespace: &str) -> Names {
+        let namespace = (!namespace.is_empty()).then(|| Namespace::new(namespace).unwrap());
+        Names::new(base, namespace.as_ref())
+    }
+
+    #[test]
+    fn streams_and_subjects_are_called_so() {
+        let plain = names("orders", "");
+        let id = ActorId::new("order-12.3").unwrap();
+        assert_eq!(plain.events_stream, "orders");
+        assert_eq!(plain.snapshots_stream, "orders=~snapshots");
+        assert_eq!(
+            plain.events_subject(&id),
+            "orders.events.order.order-12=2E3"
+        );
+        assert_eq!(
+            plain.snapshot_subject(&id),
+            "orders.snapshots.order.order-12=2E3"
+        );
+
+        let spaced = names("orders", "eu.west");
+        assert_eq!(spaced.events_stream, "orders=eu=2Ewest");
+        assert_eq!(spaced.snapshots_stream, "orders=eu=2Ewest=~snapshots");
+        assert_eq!(
+            spaced.events_subject(&id),
+            "orders=eu=2Ewest.events.order.order-12=2E3"
+        );
+    }
+
+    #[test]
+    fn the_longest_names_fit_a_stream_name() {
+        let longest = names(
+            &"b".repeat(BASE_BYTES_MAX),
+            &"n".repeat(Namespace::BYTES_MAX),
+        );
+        assert!(longest.snapshots_stream.len() <= STREAM_NAME_BYTES_MAX);
+        let hashed = names(
+            &"b".repeat(BASE_BYTES_MAX),
+            &".".repeat(Namespace::BYTES_MAX),
+        );
+        assert_eq!(hashed.snapshots_stream.len(), 40 + 1 + (132 + 2 + 64) + 11);
+    }
+
+    #[test]
+    fn a_namespace_does_not_run_into_the_base_name() {
+        assert_ne!(names("a_b", "c"), names("a", "b_c"));
+        assert_ne!(
+            names("a", "~snapshots").events_stream,
+            names("a", "").snapshots_stream
+        );
+        assert_ne!(
+            names("a", "x=~snapshots").events_stream,
+            names("a", "x").snapshots_stream
+        );
+    }
+
+    fn base() -> impl Strategy<Value = String> {
+        "[ab_-]{1,3}"
+    }
+
+    fn namespace() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[ab_=~-]{0,3}",
+            Just("~snapshots".to_owned()),
+            "[.a]{66,80}"
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn different_stores_have_different_streams(
+            a in (base(), namespace()), b in (base(), namespace()),
+        ) {
+            let (one, other) = (names(&a.0, &a.1), names(&b.0, &b.1));
+            prop_assert_eq!(a == b, one.events_stream == other.events_stream);
+            prop_assert_eq!(a == b, one.snapshots_stream == other.snapshots_stream);
+            prop_assert_ne!(&one.events_stream, &other.snapshots_stream);
+        }
+
+        #[test]
+        fn different_actors_have_different_subjects(
+            a in "[ab.=~*> -]{1,4}", b in "[ab.=~*> -]{1,4}",
+        ) {
+            let names = names("orders", "");
+            let (one, other) = (ActorId::new(&a).unwrap(), ActorId::new(&b).unwrap());
+            prop_assert_eq!(a == b, names.events_subject(&one) == names.events_subject(&other));
+            prop_assert_eq!(names.events_subject(&one).split('.').count(), 4);
+        }
+    }
+}

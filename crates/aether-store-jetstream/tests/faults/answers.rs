@@ -1,0 +1,184 @@
+//! Answers that are not the truth: lost, outdated, forged, or hiding damage.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aether_core::{
+    EventDraft, EventStore as _, EventStoreExt as _, StoreError, StoreErrorKind as Kind, Version,
+};
+
+use crate::SECOND;
+use crate::behind::{Behind, behind_a_proxy, messages};
+use crate::support::proxy::Action;
+use crate::support::{actor, event};
+
+/// Does this to the first `count` commits; gives how many commits there were.
+fn on_commits(behind: &Behind, count: usize, action: fn() -> Action) -> Arc<AtomicUsize> {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counted = seen.clone();
+    behind.proxy.rule(move |published| {
+        if published.is_commit() && counted.fetch_add(1, Ordering::SeqCst) < count {
+            action()
+        } else {
+            Action::Pass
+        }
+    });
+    seen
+}
+
+#[tokio::test]
+async fn a_commit_that_was_lost_on_its_way_is_sent_again() {
+    let behind = behind_a_proxy("lost", 10 * SECOND).await;
+    let id = actor("order-1");
+    let sent = on_commits(&behind, 2, || Action::Lose);
+    let draft = EventDraft::new(&id, "Drafted", &()).unwrap();
+    let events = behind.store.append_next([draft]).await.unwrap();
+    assert_eq!(sent.load(Ordering::SeqCst), 3);
+    assert_eq!(
+        behind.direct.get_events(&id, Version::ZERO).await.unwrap(),
+        events
+    );
+    assert_eq!(messages(&behind.direct).await, 1);
+}
+
+#[tokio::test]
+async fn an_acknowledgement_that_can_not_be_ours_is_not_believed() {
+    let behind = behind_a_proxy("forged", 10 * SECOND).await;
+    let id = actor("order-1");
+    let forgeries: [fn() -> Action; 4] = [
+        || Action::Answer(r#"{"stream":"another","seq":99}"#.into()),
+        || Action::Answer(r#"{"stream":"another","seq":99,"duplicate":true}"#.into()),
+        || Action::Answer("+OK".into()),
+        || Action::Answer(String::new()),
+    ];
+    for (version, forgery) in (1..).zip(forgeries) {
+        let sent = on_commits(&behind, 1, forgery);
+        let event = event(&id, version);
+        let appended = behind.store.save_event(event.clone()).await.unwrap();
+        assert!(!appended.was_repeated());
+        assert_eq!(appended.position().sequence(), u64::from(version));
+        assert_eq!(sent.load(Ordering::SeqCst), 2);
+        let stored = behind.direct.get_events(&id, version.into()).await.unwrap();
+        assert_eq!(stored, [event]);
+    }
+}
+
+#[tokio::test]
+async fn refusals_that_prove_nothing_are_not_taken_for_an_answer() {
+    let behind = behind_a_proxy("refused", 10 * SECOND).await;
+    let id = actor("order-1");
+    let refusals: [fn() -> Action; 4] = [
+        || refusal(10071, "wrong last sequence: 7"),
+        || refusal(10164, "wrong last sequence"),
+        || refusal(10077, "no space left on device"),
+        || refusal(10008, "JetStream system temporarily unavailable"),
+    ];
+    for (version, refuse) in (1..).zip(refusals) {
+        let sent = on_commits(&behind, 2, refuse);
+        behind.store.save_event(event(&id, version)).await.unwrap();
+        assert_eq!(sent.load(Ordering::SeqCst), 3);
+    }
+    assert_eq!(messages(&behind.direct).await, 4);
+}
+
+fn refusal(code: u32, text: &str) -> Action {
+    Action::Answer(format!(
+        r#"{{"error":{{"code":400,"err_code":{code},"description":"{text}"}},"stream":"x","seq":0}}"#
+    ))
+}
+
+#[tokio::test]
+async fn an_outdated_last_message_is_asked_for_again_once_a_newer_one_was_seen() {
+    let behind = behind_a_proxy("outdated", 10 * SECOND).await;
+    let id = actor("order-1");
+    for version in [1, 2] {
+        behind.direct.save_event(event(&id, version)).await.unwrap();
+    }
+    // As an old leader answers: the last message was the first, for the next five times.
+    let (mut asked, sent) = (0, Arc::new(AtomicUsize::new(0)));
+    let counted = sent.clone();
+    behind.proxy.rule(move |published| {
+        counted.fetch_add(usize::from(published.is_commit()), Ordering::SeqCst);
+        asked += usize::from(published.asks_for_last());
+        if published.asks_for_last() && asked <= 5 {
+            Action::Replace(r#"{"seq":1}"#.into())
+        } else {
+            Action::Pass
+        }
+    });
+    let appended = behind.store.save_event(event(&id, 3)).await.unwrap();
+    assert_eq!(appended.position().sequence(), 3);
+    // Refused once, and not tried again before what was in the way was read.
+    assert_eq!(sent.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_last_message_that_the_server_cannot_find_is_not_an_empty_history() {
+    let behind = behind_a_proxy("damaged", SECOND).await;
+    let id = actor("order-1");
+    behind.direct.save_event(event(&id, 1)).await.unwrap();
+    // As a server answers whose last message is damaged on disk: not found.
+    behind.proxy.rule(|published| {
+        if published.asks_for_last() {
+            Action::Replace(r#"{"last_by_subj":"nothing.is.here"}"#.into())
+        } else {
+            Action::Pass
+        }
+    });
+    let errors = [
+        behind.store.save_event(event(&id, 1)).await.unwrap_err(),
+        behind.store.save_event(event(&id, 2)).await.unwrap_err(),
+        behind.store.latest_version(&id).await.unwrap_err(),
+        behind
+            .store
+            .get_events(&id, Version::ZERO)
+            .await
+            .unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), Kind::Malformed, "{error}");
+        assert!(matches!(error, StoreError::Malformed(e) if e.reason.contains("counts 1")));
+    }
+    assert_eq!(messages(&behind.direct).await, 1);
+    // An actor that has no events has none.
+    assert_eq!(
+        behind
+            .store
+            .latest_version(&actor("order-2"))
+            .await
+            .unwrap(),
+        Version::ZERO
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_ends_early_is_not_the_end_of_the_history() {
+    const COUNT: u32 = 20;
+    let behind = behind_a_proxy("early", 10 * SECOND).await;
+    let id = actor("order-1");
+    for version in 1..=COUNT {
+        behind.direct.save_event(event(&id, version)).await.unwrap();
+    }
+    // As a replica answers that has seen nothing yet, and then only a part.
+    let mut asked = 0;
+    behind.proxy.rule(move |published| {
+        if !published.subject.contains("DIRECT.GET") {
+            return Action::Pass;
+        }
+        asked += 1;
+        let (from, to) = (published.bytes.iter(), b"}");
+        let request: String = from
+            .map(|b| char::from(*b))
+            .filter(|c| !c.is_control())
+            .collect();
+        assert!(request.ends_with(char::from(to[0])), "{request}");
+        match asked {
+            1 | 3 => Action::Replace(request.replace("order-1\"", "nobody\"")),
+            2 | 4 => Action::Replace(request.replacen("\"batch\":", "\"batch\":7,\"_\":", 1)),
+            _ => Action::Pass,
+        }
+    });
+    let events = behind.store.get_events(&id, Version::ZERO).await.unwrap();
+    let versions: Vec<u64> = events.iter().map(|event| event.version().get()).collect();
+    assert_eq!(versions, (1..=u64::from(COUNT)).collect::<Vec<_>>());
+}

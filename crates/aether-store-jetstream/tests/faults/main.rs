@@ -1,0 +1,25 @@
+//! What goes wrong, one by one, on a real server where it can be done on one.
+//!
+//! One server, not a cluster: a client that knows the others goes round the proxy.
+
+mod answers;
+mod behind;
+mod connecting;
+mod connection;
+mod stored;
+mod streams;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use aether_core::StoreError;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn misconfigured(error: &StoreError) -> &str {
+    match error {
+        StoreError::Misconfigured { what, .. } => what,
+        other => panic!("not misconfigured, but {other:?}"),
+    }
+}

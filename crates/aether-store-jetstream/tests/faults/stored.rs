@@ -1,0 +1,264 @@
+//! What is too large or not valid to be stored, and what is stored and should not be.
+
+use std::sync::atomic::Ordering;
+
+use aether_core::{
+    ActorId, ActorSnapshot, Event, EventStore as _, EventStoreExt as _, SnapshotStore as _,
+    StoreError, StoreErrorKind as Kind, Version, WireForm,
+};
+use aether_store_jetstream::JetStreamStore;
+use aether_store_jetstream::async_nats::{HeaderMap, jetstream};
+
+use crate::support::{Streams, actor, event, event_with};
+
+/// The size of the data for which a commit is exactly as large as the server takes.
+async fn largest_data(store: &JetStreamStore, id: &ActorId) -> usize {
+    let max = store.client().max_payload();
+    let data = "x".repeat(max);
+    let error = store
+        .save_event(event_with(id, 1, &data))
+        .await
+        .unwrap_err();
+    let StoreError::TooLarge {
+        bytes, max: said, ..
+    } = error
+    else {
+        panic!("not too large: {error}");
+    };
+    assert_eq!(said, max);
+    assert!(bytes > max);
+    max - (bytes - max)
+}
+
+#[tokio::test]
+async fn a_commit_is_refused_from_the_first_byte_too_many_and_the_connection_lives() {
+    let streams = Streams::new("large");
+    let store = streams.store().await;
+    let id = actor("größe-1 🦀");
+    let fits = largest_data(&store, &id).await;
+    let before = store.client().statistics().connects.load(Ordering::Relaxed);
+
+    let error = store
+        .save_event(event_with(&id, 1, &"x".repeat(fits + 1)))
+        .await
+        .unwrap_err();
+    let max = store.client().max_payload();
+    assert!(
+        matches!(error, StoreError::TooLarge { bytes, max: m, .. } if bytes == max + 1 && m == max),
+        "{error}"
+    );
+    let largest = event_with(&id, 1, &"x".repeat(fits));
+    store.save_event(largest.clone()).await.unwrap();
+    assert_eq!(
+        store.get_events(&id, Version::ZERO).await.unwrap(),
+        [largest]
+    );
+    assert_eq!(
+        store.client().statistics().connects.load(Ordering::Relaxed),
+        before
+    );
+
+    let snapshot = ActorSnapshot::new(&id, 1.into(), &"x".repeat(max)).unwrap();
+    let error = store.save_snapshot(snapshot).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::TooLarge, "{error}");
+}
+
+#[tokio::test]
+async fn invalid_events_are_typed_errors_before_anything_is_sent() {
+    let empty = ActorId::new("").unwrap_err();
+    assert_eq!(StoreError::from(empty).kind(), Kind::InvalidEvent);
+    let streams = Streams::new("invalid");
+    let store = streams.store().await;
+    let (one, other) = (actor("order-1"), actor("order-2"));
+    let batches = [
+        vec![],
+        vec![event(&one, 1), event(&other, 2)],
+        vec![event(&one, 2), event(&one, 1)],
+    ];
+    for batch in batches {
+        let error = store.save_events(batch).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::InvalidEvent, "{error}");
+    }
+    assert_eq!(store.latest_version(&one).await.unwrap(), Version::ZERO);
+}
+
+/// Headers as the wire format has them.
+fn headers(first: u32, last: u32) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("Content-Type", "application/msgpack");
+    headers.insert("Aether-Format", "1");
+    headers.insert("Aether-First-Version", first.to_string());
+    headers.insert("Aether-Last-Version", last.to_string());
+    headers
+}
+
+fn without(mut headers: HeaderMap, name: &'static str) -> HeaderMap {
+    let kept: Vec<_> = headers
+        .iter()
+        .map(|(n, v)| (n.to_string(), v[0].to_string()))
+        .collect();
+    headers = HeaderMap::new();
+    for (kept_name, value) in kept {
+        if kept_name != name {
+            headers.insert(kept_name, value);
+        }
+    }
+    headers
+}
+
+fn with(mut headers: HeaderMap, name: &'static str, value: &str) -> HeaderMap {
+    headers.insert(name, value);
+    headers
+}
+
+/// Puts a message on the actor's subject, past the store.
+async fn put(store: &JetStreamStore, id: &ActorId, headers: HeaderMap, body: Vec<u8>) -> u64 {
+    let subject = store.events_subject(id);
+    let jetstream = jetstream::new(store.client().clone());
+    let ack = jetstream
+        .publish_with_headers(subject, headers, body.into())
+        .await
+        .unwrap();
+    ack.await.unwrap().sequence
+}
+
+fn body(events: &[Event]) -> Vec<u8> {
+    WireForm::MessagePack.encode_commit(events).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_not_a_commit_of_this_actor_is_reported_by_its_position() {
+    let (id, foreign) = (actor("order-1"), actor("order-9"));
+    let good = body(&[event(&id, 2)]);
+    // Each is put where version 2 should be, with what the reason must say.
+    let rows: Vec<(&str, HeaderMap, Vec<u8>)> = vec![
+        ("Aether-Format", HeaderMap::new(), b"garbage".to_vec()),
+        ("MessagePack", headers(2, 2), b"garbage".to_vec()),
+        (
+            "MessagePack",
+            headers(2, 2),
+            good[..good.len() / 2].to_vec(),
+        ),
+        ("after the end", headers(2, 2), [&good[..], b"x"].concat()),
+        (
+            "format version \"2\"",
+            with(headers(2, 2), "Aether-Format", "2"),
+            good.clone(),
+        ),
+        (
+            "format version 7",
+            headers(2, 2),
+            [&[0x93, 7][..], &good[2..]].concat(),
+        ),
+        (
+            "content type",
+            with(headers(2, 2), "Content-Type", "text/plain"),
+            good.clone(),
+        ),
+        (
+            "JSON",
+            with(headers(2, 2), "Content-Type", "application/json"),
+            good.clone(),
+        ),
+        (
+            "Content-Type",
+            without(headers(2, 2), "Content-Type"),
+            good.clone(),
+        ),
+        (
+            "Aether-Last-Version",
+            without(headers(2, 2), "Aether-Last-Version"),
+            good.clone(),
+        ),
+        (
+            "not a version",
+            with(headers(2, 2), "Aether-First-Version", "-2"),
+            good.clone(),
+        ),
+        ("versions 2 to 3", headers(2, 3), good.clone()),
+        ("order-9", headers(2, 2), body(&[event(&foreign, 2)])),
+    ];
+    for (said, bad_headers, bad_body) in rows {
+        let streams = Streams::new("malformed");
+        let store = streams.store().await;
+        let first = event(&id, 1);
+        let third = event(&id, 3);
+        store.save_event(first.clone()).await.unwrap();
+        let sequence = put(&store, &id, bad_headers, bad_body.clone()).await;
+
+        let newest = store.latest_version(&id).await.unwrap_err();
+        let save = store.save_event(third.clone()).await.unwrap_err();
+        put(
+            &store,
+            &id,
+            headers(3, 3),
+            body(std::slice::from_ref(&third)),
+        )
+        .await;
+        let read = store.get_events(&id, Version::ZERO).await.unwrap_err();
+        for (call, error) in [("latest", newest), ("save", save), ("read", read)] {
+            let StoreError::Malformed(error) = error else {
+                panic!("{said}, {call}: {error}");
+            };
+            assert_eq!(error.position.sequence(), sequence, "{said}, {call}");
+            assert!(
+                error.reason.contains(said),
+                "{said}, {call}: {}",
+                error.reason
+            );
+            assert_eq!(error.raw, bad_body);
+        }
+        let lenient = store
+            .get_events_with_errors(&id, Version::ZERO)
+            .await
+            .unwrap();
+        assert_eq!(lenient.events, [first, third], "{said}");
+        assert_eq!(lenient.errors.len(), 1, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn versions_that_do_not_rise_are_reported_where_they_fall() {
+    let streams = Streams::new("falling");
+    let store = streams.store().await;
+    let id = actor("order-1");
+    let events = [event(&id, 1), event(&id, 5)];
+    for event in &events {
+        store.save_event(event.clone()).await.unwrap();
+    }
+    // The server lets anybody write who does not say what he expects.
+    let sequence = put(&store, &id, headers(2, 2), body(&[event(&id, 2)])).await;
+    let StoreError::Malformed(error) = store.get_events(&id, Version::ZERO).await.unwrap_err()
+    else {
+        panic!("not malformed");
+    };
+    assert_eq!(error.position.sequence(), sequence);
+    assert_eq!(error.reason, "version 2 after version 5");
+    let lenient = store
+        .get_events_with_errors(&id, Version::ZERO)
+        .await
+        .unwrap();
+    assert_eq!(lenient.events, events);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_cannot_be_read_is_reported_and_replaced() {
+    let streams = Streams::new("bad-snap");
+    let store = streams.store().await;
+    let id = actor("order-1");
+    let subject = store.snapshot_subject(&id);
+    let jetstream = jetstream::new(store.client().clone());
+    let ack = jetstream
+        .publish(subject, "garbage".into())
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+    let StoreError::Malformed(error) = store.latest_snapshot(&id).await.unwrap_err() else {
+        panic!("not malformed");
+    };
+    assert_eq!(error.position.sequence(), ack.sequence);
+    let snapshot = ActorSnapshot::new(&id, 1.into(), &"state").unwrap();
+    store.save_snapshot(snapshot.clone()).await.unwrap();
+    assert_eq!(store.latest_snapshot(&id).await.unwrap(), Some(snapshot));
+}
