@@ -157,14 +157,17 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// [`InvalidMetadata`] where a bound would be passed.
+    /// [`InvalidMetadata`] where a bound would be passed; nothing changes then.
     pub fn set_cause(&mut self, event: &Event) -> Result<(), InvalidMetadata> {
         let correlation = event
             .metadata()
             .correlation_id()
             .unwrap_or(event.id().as_str());
-        self.insert(Self::CORRELATION_ID, correlation)?;
-        self.insert(Self::CAUSATION_ID, event.id().as_str())
+        let mut changed = self.clone();
+        changed.insert(Self::CORRELATION_ID, correlation)?;
+        changed.insert(Self::CAUSATION_ID, event.id().as_str())?;
+        *self = changed;
+        Ok(())
     }
 }
 

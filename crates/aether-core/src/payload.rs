@@ -57,7 +57,7 @@ pub enum PayloadError {
 }
 
 impl Payload {
-    /// The most levels of arrays and maps within each other.
+    /// The most levels of arrays and maps within each other. One that is empty is no level.
     ///
     /// JSON readers commonly stop at 128 levels; this leaves room for what a payload is put in.
     pub const DEPTH_MAX: usize = 100;

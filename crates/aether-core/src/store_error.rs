@@ -74,11 +74,7 @@ pub enum StoreError {
 
     /// Whether the events were stored is not known. Saving exactly these events again tells:
     /// it succeeds where they are stored or can be, and is a conflict where another was first.
-    #[error(
-        "not known whether {count} event(s) of actor {actor:?} from version {first} on were stored: {source}",
-        count = .0.events.len(), actor = .0.actor_id().as_str(), first = .0.first_version(),
-        source = .0.source
-    )]
+    #[error(transparent)]
     Indeterminate(Box<Indeterminate>),
 
     /// The position is not one that a feed can start from.
@@ -136,7 +132,11 @@ pub struct EventMismatch {
 }
 
 /// A save that ended without knowing whether it stored anything: see [`StoreError::Indeterminate`].
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "not known whether {count} event(s) of actor {actor:?} from version {first} on were stored: {source}",
+    count = .events.len(), actor = self.actor_id().as_str(), first = self.first_version()
+)]
 pub struct Indeterminate {
     /// The events with their versions; at least one.
     pub events: Vec<Event>,

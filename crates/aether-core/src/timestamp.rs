@@ -89,7 +89,10 @@ impl TryFrom<SystemTime> for Timestamp {
     fn try_from(time: SystemTime) -> Result<Self, InvalidTimestamp> {
         let nanos = match time.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_nanos()).ok(),
-            Err(before) => i64::try_from(before.duration().as_nanos()).ok().map(|n| -n),
+            // Negative first: there is one nanosecond more before the epoch than after it.
+            Err(before) => i128::try_from(before.duration().as_nanos())
+                .ok()
+                .and_then(|n| i64::try_from(-n).ok()),
         };
         nanos.map(Self).ok_or_else(|| InvalidTimestamp {
             reason: "the system's time is outside the years 1677 to 2262".to_owned(),

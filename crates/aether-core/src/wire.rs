@@ -132,6 +132,7 @@ fn decode_message_pack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError
     {
         return Err(WireError::UnknownFormat { found });
     }
+    // A reader rather than a slice: only that tells how much is left.
     let mut rest = bytes;
     let mut source = rmp_serde::Deserializer::new(&mut rest);
     let value = T::deserialize(&mut source).map_err(WireError::MessagePack)?;

@@ -105,8 +105,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn on_jetstream() -> Result<impl EventStore + SnapshotStore, Box<dyn Error>> {
     use aether::jetstream::{JetStreamConfig, JetStreamStore};
 
-    let url = std::env::var("AETHER_NATS_URL")
-        .map_err(|_| "AETHER_NATS_URL is not set: where is the server? (cargo xtask nats starts one)")?;
+    let url = std::env::var("AETHER_NATS_URL").map_err(
+        |_| "AETHER_NATS_URL is not set: where is the server? (cargo xtask nats starts one)",
+    )?;
     println!("on NATS JetStream at {url}");
     Ok(JetStreamStore::connect(&url, JetStreamConfig::new("aether-quickstart")).await?)
 }
@@ -135,7 +136,11 @@ async fn show(store: &impl EventStore) -> Result<(), Box<dyn Error>> {
             println!("{} order(s) stored", n - 123);
             break;
         }
-        println!("{order}: {} events, {:?}", events.len(), Order::default().replay(&events)?);
+        println!(
+            "{order}: {} events, {:?}",
+            events.len(),
+            Order::default().replay(&events)?
+        );
     }
     Ok(())
 }
@@ -145,11 +150,24 @@ async fn run(
     id: &ActorId,
 ) -> Result<(), Box<dyn Error>> {
     println!("\n-- placed and shipped, each event at the version that follows");
-    let placed = EventDraft::new(id, PLACED, &Placed { item: "book".into(), quantity: 30 })?
-        .at(Version::FIRST)?;
-    let shipped = EventDraft::new(id, SHIPPED, &Shipped { carrier: "post".into() })?
-        .caused_by(&placed)?
-        .at(Version::from(2))?;
+    let placed = EventDraft::new(
+        id,
+        PLACED,
+        &Placed {
+            item: "book".into(),
+            quantity: 30,
+        },
+    )?
+    .at(Version::FIRST)?;
+    let shipped = EventDraft::new(
+        id,
+        SHIPPED,
+        &Shipped {
+            carrier: "post".into(),
+        },
+    )?
+    .caused_by(&placed)?
+    .at(Version::from(2))?;
     store.save_events([placed.clone(), shipped.clone()]).await?;
     let before = Order::default().replay(&[placed, shipped])?;
     println!("state before: {before:?}");
@@ -185,7 +203,11 @@ async fn run(
     let whole = Order::default().replay(&store.get_events(id, Version::ZERO).await?)?;
     let restored = store.restore(id).await?;
     let snapshot = restored.snapshot.as_ref().ok_or("no snapshot")?;
-    println!("snapshot at version {}, {} event(s) after it", snapshot.version(), restored.events.len());
+    println!(
+        "snapshot at version {}, {} event(s) after it",
+        snapshot.version(),
+        restored.events.len()
+    );
     let from_snapshot = snapshot.decode::<Order>()?.replay(&restored.events)?;
     println!("state from all events:   {whole:?}");
     println!("state from the snapshot: {from_snapshot:?}");
@@ -195,7 +217,9 @@ async fn run(
 
 /// What is wrong is not changed; an event puts it right.
 fn correction(id: &ActorId, order: &Order) -> Result<Event, Box<dyn Error>> {
-    let quantity = Corrected { quantity: order.quantity / 10 };
+    let quantity = Corrected {
+        quantity: order.quantity / 10,
+    };
     Ok(EventDraft::new(id, CORRECTED, &quantity)?.at(order.next()?)?)
 }
 
@@ -210,7 +234,10 @@ async fn correct(
         match store.save_event(event.clone()).await {
             Ok(_) => return order.apply(&event),
             Err(StoreError::VersionConflict(conflict)) => {
-                println!("conflict at version {}, reloading", conflict.current_version);
+                println!(
+                    "conflict at version {}, reloading",
+                    conflict.current_version
+                );
                 let since = order.next()?;
                 order = order.replay(&store.get_events(id, since).await?)?;
             }

@@ -17,6 +17,11 @@ use super::{Payload, PayloadError};
 /// What `serde_json` says in place of a number where its feature `arbitrary_precision` is on.
 const ARBITRARY_PRECISION_KEY: &str = "$serde_json::private::Number";
 
+/// The most levels of arrays and maps that are followed, which is where `serde_json` stops. What
+/// [`Payload::DEPTH_MAX`] allows is less; this is for the formats whose own bound is higher than
+/// the stack is deep.
+const LEVELS_MAX: usize = 128;
+
 /// MessagePack bytes that serialise as the data that they hold.
 pub(super) struct AsJson<'a>(pub(super) &'a [u8]);
 
@@ -24,7 +29,7 @@ impl Serialize for AsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut source = rmp_serde::Deserializer::from_read_ref(self.0);
         source
-            .deserialize_any(Transcode(serializer))
+            .deserialize_any(Transcode::new(serializer))
             .map_err(ser::Error::custom)
     }
 }
@@ -36,19 +41,35 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
 ) -> Result<Result<Payload, PayloadError>, D::Error> {
     let mut bytes = Vec::new();
     let mut target = rmp_serde::Serializer::new(&mut bytes);
-    source.deserialize_any(Transcode(&mut target))?;
+    source.deserialize_any(Transcode::new(&mut target))?;
     Ok(Payload::from_msgpack(bytes))
 }
 
 /// Hands whatever value comes to a serializer.
-struct Transcode<S>(S);
+struct Transcode<S> {
+    target: S,
+    /// How many arrays and maps the value is in.
+    level: usize,
+}
 
 impl<S: Serializer> Transcode<S> {
+    fn new(target: S) -> Self {
+        Self { target, level: 0 }
+    }
+
+    /// The level of what is within, if it may be that deep.
+    fn level_within<E: de::Error>(&self) -> Result<usize, E> {
+        if self.level == LEVELS_MAX {
+            return Err(E::custom(PayloadError::TooDeep));
+        }
+        Ok(self.level + 1)
+    }
+
     fn float<E: de::Error>(self, number: f64) -> Result<S::Ok, E> {
         if !number.is_finite() {
             return Err(E::custom(format_args!("{number} has no form in JSON")));
         }
-        self.0.serialize_f64(number).map_err(E::custom)
+        self.target.serialize_f64(number).map_err(E::custom)
     }
 }
 
@@ -60,15 +81,15 @@ impl<'de, S: Serializer> Visitor<'de> for Transcode<S> {
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<S::Ok, E> {
-        self.0.serialize_bool(value).map_err(E::custom)
+        self.target.serialize_bool(value).map_err(E::custom)
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<S::Ok, E> {
-        self.0.serialize_i64(value).map_err(E::custom)
+        self.target.serialize_i64(value).map_err(E::custom)
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<S::Ok, E> {
-        self.0.serialize_u64(value).map_err(E::custom)
+        self.target.serialize_u64(value).map_err(E::custom)
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<S::Ok, E> {
@@ -76,7 +97,7 @@ impl<'de, S: Serializer> Visitor<'de> for Transcode<S> {
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<S::Ok, E> {
-        self.0.serialize_str(value).map_err(E::custom)
+        self.target.serialize_str(value).map_err(E::custom)
     }
 
     fn visit_bytes<E: de::Error>(self, value: &[u8]) -> Result<S::Ok, E> {
@@ -91,7 +112,7 @@ impl<'de, S: Serializer> Visitor<'de> for Transcode<S> {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<S::Ok, E> {
-        self.0.serialize_unit().map_err(E::custom)
+        self.target.serialize_unit().map_err(E::custom)
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, _: D) -> Result<S::Ok, D::Error> {
@@ -101,17 +122,25 @@ impl<'de, S: Serializer> Visitor<'de> for Transcode<S> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut source: A) -> Result<S::Ok, A::Error> {
+        let level = self.level_within()?;
         let mut target = self
-            .0
+            .target
             .serialize_seq(source.size_hint())
             .map_err(de::Error::custom)?;
-        while source.next_element_seed(Element(&mut target))?.is_some() {}
+        while source
+            .next_element_seed(Element {
+                target: &mut target,
+                level,
+            })?
+            .is_some()
+        {}
         target.end().map_err(de::Error::custom)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut source: A) -> Result<S::Ok, A::Error> {
+        let level = self.level_within()?;
         let mut target = self
-            .0
+            .target
             .serialize_map(source.size_hint())
             .map_err(de::Error::custom)?;
         while let Some(key) = source.next_key_seed(TextKey)? {
@@ -121,7 +150,10 @@ impl<'de, S: Serializer> Visitor<'de> for Transcode<S> {
                 ));
             }
             target.serialize_key(&key).map_err(de::Error::custom)?;
-            source.next_value_seed(MapValue(&mut target))?;
+            source.next_value_seed(MapValue {
+                target: &mut target,
+                level,
+            })?;
         }
         target.end().map_err(de::Error::custom)
     }
@@ -154,41 +186,62 @@ impl<'de> Visitor<'de> for TextKey {
     }
 }
 
-struct Element<'a, S>(&'a mut S);
+struct Element<'a, S> {
+    target: &'a mut S,
+    level: usize,
+}
 
 impl<'de, S: SerializeSeq> DeserializeSeed<'de> for Element<'_, S> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<(), D::Error> {
-        self.0
-            .serialize_element(&Pending(Cell::new(Some(source))))
+        self.target
+            .serialize_element(&Pending::new(source, self.level))
             .map_err(de::Error::custom)
     }
 }
 
-struct MapValue<'a, S>(&'a mut S);
+struct MapValue<'a, S> {
+    target: &'a mut S,
+    level: usize,
+}
 
 impl<'de, S: SerializeMap> DeserializeSeed<'de> for MapValue<'_, S> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<(), D::Error> {
-        self.0
-            .serialize_value(&Pending(Cell::new(Some(source))))
+        self.target
+            .serialize_value(&Pending::new(source, self.level))
             .map_err(de::Error::custom)
     }
 }
 
 /// A value still to be read, posing as one to be written: reading it is what writes it.
-struct Pending<D>(Cell<Option<D>>);
+struct Pending<D> {
+    source: Cell<Option<D>>,
+    level: usize,
+}
+
+impl<D> Pending<D> {
+    fn new(source: D, level: usize) -> Self {
+        Self {
+            source: Cell::new(Some(source)),
+            level,
+        }
+    }
+}
 
 impl<'de, D: Deserializer<'de>> Serialize for Pending<D> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let source = self
-            .0
+            .source
             .take()
             .ok_or_else(|| ser::Error::custom("a value can be written only once"))?;
         source
-            .deserialize_any(Transcode(serializer))
+            .deserialize_any(Transcode {
+                target: serializer,
+                level: self.level,
+            })
             .map_err(ser::Error::custom)
     }
 }

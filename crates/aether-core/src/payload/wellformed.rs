@@ -196,7 +196,7 @@ mod tests {
             check(&nested(Payload::DEPTH_MAX + 1)),
             Err(PayloadError::TooDeep)
         ));
-        // An empty array is a level too, though nothing is within.
+        // An empty array is no level: nothing is within.
         let empty_at_the_bottom = [vec![0x91; Payload::DEPTH_MAX], vec![0x90]].concat();
         assert!(check(&empty_at_the_bottom).is_ok());
     }
