@@ -73,8 +73,8 @@ pub type EventStream = Pin<Box<dyn Stream<Item = Result<RecordedEvent, StoreErro
 ///    at most one is ever stored; exactly one if no higher version got in first and no call
 ///    failed for another reason.
 /// 6. **Repeats.** Saving the same events again (same ids, same versions, already stored) succeeds
-///    and changes nothing, also when others have been appended since; such a late repeat may cost
-///    a read of the history. The same id and version with other content is
+///    and changes nothing, also when others have been appended since, whichever commits they were
+///    stored in and whatever the repeat expects; such a late repeat may cost a read of the history. The same id and version with other content is
 ///    [`StoreError::EventMismatch`]. Drafts that were numbered already are recognised where they
 ///    are the actor's newest commit, and come back as they were numbered.
 /// 7. **Reading one's writes.** After a save returns, every read through the same store handle that
@@ -89,7 +89,7 @@ pub type EventStream = Pin<Box<dyn Stream<Item = Result<RecordedEvent, StoreErro
 ///     [`EventStored`](crate::EventStored) notice goes out at most once for each stored event,
 ///     exactly once when the save that stored it returned `Ok`, in order for one actor and process;
 ///     never for a refused save, for a repeat (clause 6), or for an event found stored later. The
-///     broadcaster's call doesn't block, and its failing never fails the save.
+///     broadcaster's call doesn't block, and its failing or panicking never fails the save.
 /// 12. **Cancellation.** Dropping the future of a save leaves the commit stored or not stored,
 ///     never half; the store stays usable and correct.
 /// 14. **Retention.** With a finite retention, clauses 1, 2 and 8 hold for what has not expired,

@@ -8,6 +8,8 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::BoxError;
+
 /// The user's data in an event or a snapshot: one well-formed [MessagePack] value, cheap to clone.
 ///
 /// [`encode`](Self::encode) writes structs as maps with their fields' names, so that data stays
@@ -36,10 +38,10 @@ pub struct Payload(Bytes);
 pub enum PayloadError {
     /// The value's own serialisation failed.
     #[error("the value can't be encoded as MessagePack: {0}")]
-    Encode(#[source] rmp_serde::encode::Error),
+    Encode(#[source] BoxError),
     /// The bytes hold something else than the type that was asked for.
     #[error("the data is not what was asked for: {0}")]
-    Decode(#[source] rmp_serde::decode::Error),
+    Decode(#[source] BoxError),
     /// The bytes are not one MessagePack value.
     #[error("not well-formed MessagePack at byte {offset}: {reason}")]
     Malformed {
@@ -53,7 +55,7 @@ pub enum PayloadError {
     TooDeep,
     /// Text that is not JSON, or data that JSON has no form for.
     #[error("JSON: {0}")]
-    Json(#[source] serde_json::Error),
+    Json(#[source] BoxError),
 }
 
 impl Payload {
@@ -72,7 +74,7 @@ impl Payload {
     /// [`PayloadError::Encode`] where the value's `Serialize` fails,
     /// [`PayloadError::TooDeep`] where it is nested deeper than [`DEPTH_MAX`](Self::DEPTH_MAX).
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
-        let bytes = rmp_serde::to_vec_named(value).map_err(PayloadError::Encode)?;
+        let bytes = rmp_serde::to_vec_named(value).map_err(|e| PayloadError::Encode(e.into()))?;
         Self::from_msgpack(bytes)
     }
 
@@ -82,7 +84,7 @@ impl Payload {
     ///
     /// [`PayloadError::Decode`] where the data is not a `T`.
     pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, PayloadError> {
-        rmp_serde::from_slice(&self.0).map_err(PayloadError::Decode)
+        rmp_serde::from_slice(&self.0).map_err(|e| PayloadError::Decode(e.into()))
     }
 
     /// Takes bytes that are MessagePack already; they are checked, not copied.
@@ -106,8 +108,10 @@ impl Payload {
     /// [`PayloadError::TooDeep`] where it is nested deeper than [`DEPTH_MAX`](Self::DEPTH_MAX).
     pub fn from_json(text: &str) -> Result<Self, PayloadError> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let payload = json::read(&mut deserializer).map_err(PayloadError::Json)?;
-        deserializer.end().map_err(PayloadError::Json)?;
+        let payload = json::read(&mut deserializer).map_err(|e| PayloadError::Json(e.into()))?;
+        deserializer
+            .end()
+            .map_err(|e| PayloadError::Json(e.into()))?;
         payload
     }
 
@@ -123,7 +127,7 @@ impl Payload {
         let mut serializer = serde_json::Serializer::new(&mut text);
         json::AsJson(&self.0)
             .serialize(&mut serializer)
-            .map_err(PayloadError::Json)?;
+            .map_err(|e| PayloadError::Json(e.into()))?;
         String::from_utf8(text).map_err(|e| PayloadError::Malformed {
             offset: e.utf8_error().valid_up_to(),
             reason: "text that is not UTF-8",

@@ -114,9 +114,12 @@ impl FromStr for Position {
             };
             (format == Self::FORMAT && parts.next().is_none()).then_some(position)
         };
-        parse().ok_or_else(|| InvalidPosition {
-            text: text.chars().take(128).collect(),
-        })
+        // One place has one text: no signs, no leading zeros, no capitals.
+        parse()
+            .filter(|position| position.to_string() == text)
+            .ok_or_else(|| InvalidPosition {
+                text: text.chars().take(128).collect(),
+            })
     }
 }
 
@@ -160,6 +163,9 @@ mod tests {
             "p1-1-2-3-4-5",
             "p1-x-2-3-4",
             "p1-1--2-3-4",
+            "p1-+1-2-3-4",
+            "p1-1-02-3-4",
+            "p1-A-2-3-4",
         ] {
             assert!(text.parse::<Position>().is_err(), "{text}");
         }

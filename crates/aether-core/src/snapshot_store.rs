@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 
-use crate::{ActorId, ActorSnapshot, Event, EventStore, EventStoreExt, StoreError, Version};
+use crate::{
+    ActorId, ActorSnapshot, Event, EventStore, EventStoreExt, RecordedEvent, StoreError, Version,
+};
 
 /// Keeps the newest snapshot of each actor.
 ///
@@ -84,9 +86,12 @@ pub trait RestoreExt: EventStore + SnapshotStore {
     /// The actor's newest snapshot and the events after it; all events where there is none that
     /// can be used.
     ///
-    /// A snapshot counts only if the history reaches its version. One that can't be read, or that
-    /// is ahead of a history which has lost its end, is reported in [`Restored::problem`] and the
-    /// whole history is read instead: a longer replay, never a wrong state.
+    /// A snapshot counts only if the history reaches its version and, where it knows its place
+    /// ([`ActorSnapshot::at_position`]), if the event of that version is in that very place. One
+    /// that can't be read, that is ahead of a history which has lost its end, or that is of
+    /// another life of the store, is reported in [`Restored::problem`] and the whole history is
+    /// read instead: a longer replay. A snapshot without a place can't be told from one that
+    /// was taken before the store was made anew.
     ///
     /// # Errors
     ///
@@ -113,7 +118,7 @@ pub trait RestoreExt: EventStore + SnapshotStore {
                     let problem = StoreError::HistoryRegressed {
                         actor_id: actor_id.clone(),
                         known: snapshot.version(),
-                        detail: "the snapshot is ahead of the history".to_owned(),
+                        detail: "the snapshot is not of this history".to_owned(),
                     };
                     Restored::whole(self, actor_id, Some(problem)).await
                 }
@@ -159,7 +164,15 @@ impl Restored {
     }
 }
 
-/// The events after a snapshot; `None` where the history does not reach the snapshot's version.
+/// Whether this is the event that the snapshot ends with, in another place than it says.
+fn is_elsewhere(recorded: &RecordedEvent, snapshot: &ActorSnapshot) -> bool {
+    recorded.event().version() == snapshot.version()
+        && snapshot
+            .position()
+            .is_some_and(|position| position != recorded.position())
+}
+
+/// The events after a snapshot; `None` where it is not of this history.
 ///
 /// The snapshot's own event is read along: if it or a later one is there, the history reaches
 /// that far. Only where neither is (all may have expired) the latest version is asked for.
@@ -171,7 +184,11 @@ async fn events_after<S: EventStore + ?Sized>(
     let mut reached = false;
     let mut events = Vec::new();
     while let Some(item) = stream.next().await {
-        let event = item?.into_event();
+        let recorded = item?;
+        if is_elsewhere(&recorded, snapshot) {
+            return Ok(None);
+        }
+        let event = recorded.into_event();
         reached = true;
         if event.version() > snapshot.version() {
             events.push(event);

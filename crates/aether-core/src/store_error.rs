@@ -134,27 +134,27 @@ pub struct EventMismatch {
 /// A save that ended without knowing whether it stored anything: see [`StoreError::Indeterminate`].
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "not known whether {count} event(s) of actor {actor:?} from version {first} on were stored: {source}",
-    count = .events.len(), actor = self.actor_id().as_str(), first = self.first_version()
+    "not known whether {count} event(s) of {of} were stored: {source}",
+    count = .events.len(), of = self.of()
 )]
 pub struct Indeterminate {
-    /// The events with their versions; at least one.
+    /// The events with their versions, as one commit.
     pub events: Vec<Event>,
     /// Why it isn't known.
     pub source: BoxError,
 }
 
 impl Indeterminate {
-    /// Whose events they are.
-    #[must_use]
-    pub fn actor_id(&self) -> &ActorId {
-        self.events[0].actor_id()
-    }
-
-    /// The version of the first of them.
-    #[must_use]
-    pub fn first_version(&self) -> Version {
-        self.events[0].version()
+    /// Whose events they are and where they begin, for the text.
+    fn of(&self) -> String {
+        match self.events.first() {
+            Some(first) => format!(
+                "actor {:?} from version {} on",
+                first.actor_id().as_str(),
+                first.version()
+            ),
+            None => "an unknown actor".to_owned(),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::event::Content;
 use crate::{
-    ActorId, ActorSnapshot, CommandId, Commit, CommitContent, Event, EventId, EventType,
+    ActorId, ActorSnapshot, BoxError, CommandId, Commit, CommitContent, Event, EventId, EventType,
     InvalidCommit, InvalidEvent, Metadata, Payload, Position, Timestamp, Version,
 };
 
@@ -30,13 +30,13 @@ pub enum WireForm {
 pub enum WireError {
     /// Not the JSON form, or data that JSON has no form for.
     #[error("JSON form: {0}")]
-    Json(#[source] serde_json::Error),
+    Json(#[source] BoxError),
     /// Not the MessagePack form.
     #[error("MessagePack form: {0}")]
-    MessagePack(#[source] rmp_serde::decode::Error),
+    MessagePack(#[source] BoxError),
     /// Not to be encoded as MessagePack.
     #[error("MessagePack form: {0}")]
-    Encode(#[source] rmp_serde::encode::Error),
+    Encode(#[source] BoxError),
     /// Of a format version that this release does not know.
     #[error("format version {found} is not known, only {known} is", known = WireForm::FORMAT)]
     UnknownFormat {
@@ -82,9 +82,9 @@ impl WireForm {
             Self::MessagePack => {
                 let rows = Rows(events);
                 rmp_serde::to_vec(&(Self::FORMAT, commit.actor_id(), rows))
-                    .map_err(WireError::Encode)
+                    .map_err(|e| WireError::Encode(e.into()))
             }
-            Self::Json => serde_json::to_vec(events).map_err(WireError::Json),
+            Self::Json => serde_json::to_vec(events).map_err(|e| WireError::Json(e.into())),
         }
     }
 
@@ -101,7 +101,8 @@ impl WireForm {
                     .map(|row| Event::from_content(row.into_content(actor_id.clone())))
                     .collect::<Result<Vec<Event>, InvalidEvent>>()?
             }
-            Self::Json => serde_json::from_slice::<Vec<Event>>(bytes).map_err(WireError::Json)?,
+            Self::Json => serde_json::from_slice::<Vec<Event>>(bytes)
+                .map_err(|e| WireError::Json(e.into()))?,
         };
         match Commit::events(events)?.into_content() {
             CommitContent::Event(event) => Ok(vec![event]),
@@ -112,15 +113,15 @@ impl WireForm {
 
     fn encode<T: Serialize>(self, value: &T) -> Result<Vec<u8>, WireError> {
         match self {
-            Self::MessagePack => rmp_serde::to_vec(value).map_err(WireError::Encode),
-            Self::Json => serde_json::to_vec(value).map_err(WireError::Json),
+            Self::MessagePack => rmp_serde::to_vec(value).map_err(|e| WireError::Encode(e.into())),
+            Self::Json => serde_json::to_vec(value).map_err(|e| WireError::Json(e.into())),
         }
     }
 
     fn decode<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, WireError> {
         match self {
             Self::MessagePack => decode_message_pack(bytes),
-            Self::Json => serde_json::from_slice(bytes).map_err(WireError::Json),
+            Self::Json => serde_json::from_slice(bytes).map_err(|e| WireError::Json(e.into())),
         }
     }
 }
@@ -135,7 +136,7 @@ fn decode_message_pack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError
     // A reader rather than a slice: only that tells how much is left.
     let mut rest = bytes;
     let mut source = rmp_serde::Deserializer::new(&mut rest);
-    let value = T::deserialize(&mut source).map_err(WireError::MessagePack)?;
+    let value = T::deserialize(&mut source).map_err(|e| WireError::MessagePack(e.into()))?;
     match rest.len() {
         0 => Ok(value),
         count => Err(WireError::TrailingBytes { count }),

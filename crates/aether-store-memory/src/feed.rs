@@ -12,7 +12,9 @@
 //! within a log and a page begins where the last one ended.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use aether_core::{
     EventFeed, FeedFilter, FeedItem, FeedStart, FeedStream, Position, RecordedEvent, StoreError,
@@ -76,13 +78,13 @@ async fn next(mut state: State, mut reader: Reader) -> Step {
                 return Some((Ok(FeedItem::CaughtUp), (State::Live { next }, reader)));
             }
             State::CatchingUp { next, end } => State::CatchingUp {
-                next: reader.read(next, end),
+                next: reader.read(next, end).await,
                 end,
             },
             State::Live { next } => {
                 let end = reader.inner.order.wait_past(next).await;
                 State::Live {
-                    next: reader.read(next, end),
+                    next: reader.read(next, end).await,
                 }
             }
         };
@@ -116,7 +118,18 @@ impl Reader {
     }
 
     /// Reads a page of the events from `next` on that are below `end`; gives where it stopped.
-    fn read(&mut self, next: u64, end: u64) -> u64 {
+    ///
+    /// Where nothing passed the filter it lets others run first: a filter that passes little must
+    /// not keep the thread for the whole backlog.
+    async fn read(&mut self, next: u64, end: u64) -> u64 {
+        let stopped = self.read_now(next, end);
+        if self.page.is_empty() {
+            let_others_run().await;
+        }
+        stopped
+    }
+
+    fn read_now(&mut self, next: u64, end: u64) -> u64 {
         let end = end.min(next + PAGE_EVENTS);
         let mut page = Vec::new();
         for shard in self.inner.shards() {
@@ -132,4 +145,17 @@ impl Reader {
         self.page = page.into();
         end
     }
+}
+
+/// Is pending once, and ready again at once.
+async fn let_others_run() {
+    let mut has_run = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut has_run, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

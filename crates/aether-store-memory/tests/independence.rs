@@ -112,6 +112,26 @@ fn a_feed_that_waits_is_woken_by_a_save_on_another_thread_and_needs_no_runtime()
     }
 }
 
+#[test]
+fn a_filter_that_passes_nothing_does_not_keep_the_thread_for_the_whole_backlog() {
+    let store = MemoryStore::new();
+    for version in 1..=10_000 {
+        assert!(poll_once(store.save_event(event("other", version))).is_ready());
+    }
+    let wanted = ActorId::new("wanted").unwrap();
+    let mut feed = store.feed(FeedStart::Beginning, FeedFilter::all().actor(wanted));
+    let mut next = feed.next();
+    let polls = (1..).find(|_| match poll_once(&mut next) {
+        Poll::Ready(item) => {
+            assert!(matches!(item, Some(Ok(FeedItem::CaughtUp))));
+            true
+        }
+        Poll::Pending => false,
+    });
+    // Pages of 1,024 events.
+    assert_eq!(polls, Some(11));
+}
+
 /// A waker that can be waited for.
 fn waker() -> (Waker, Receiver<()>) {
     struct Wake(Mutex<Sender<()>>);

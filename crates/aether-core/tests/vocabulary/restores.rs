@@ -1,8 +1,10 @@
 //! Replays that start from a snapshot: a longer replay at worst, never a wrong state.
 
 use aether_core::{
-    ActorSnapshot, Event, RestoreExt, Restored, StoreError, StoreErrorKind, Version,
+    ActorSnapshot, Event, EventStore, Position, RestoreExt, Restored, StoreError, StoreErrorKind,
+    Version,
 };
+use futures_util::StreamExt;
 
 use crate::comfort::now;
 use crate::scripted::{Asked, Item, Scripted, Snapshot};
@@ -75,6 +77,25 @@ fn a_snapshot_of_the_last_event_needs_no_others() {
 }
 
 #[test]
+fn a_snapshot_that_knows_its_place_counts_only_there() {
+    let store = Scripted::events([1, 2, 3]);
+    let place = now(store.events(&actor("order-1"), version(2)).next());
+    let place = place.unwrap().unwrap().position();
+    let elsewhere = Position::new(place.incarnation() + 1, place.sequence(), place.index());
+    let restored_from = |place: Position| {
+        let snapshot = ActorSnapshot::new(&actor("order-1"), version(2), &2).unwrap();
+        let snapshot = Snapshot::Is(snapshot.at_position(place));
+        found(&restore(&Scripted::events([1, 2, 3]).snapshot(snapshot)).unwrap())
+    };
+    assert_eq!(restored_from(place), (Some(2), vec![3], None));
+    // The store was made anew, and another event has that version now.
+    assert_eq!(
+        restored_from(elsewhere),
+        (None, vec![1, 2, 3], Some(StoreErrorKind::HistoryRegressed))
+    );
+}
+
+#[test]
 fn a_snapshot_between_two_versions_counts() {
     let store = Scripted::events([1, 5]).snapshot(snapshot_at(3));
     assert_eq!(found(&restore(&store).unwrap()), (Some(3), vec![5], None));
@@ -98,7 +119,7 @@ fn a_snapshot_ahead_of_the_history_is_reported_and_not_used() {
             problem.to_string(),
             format!(
                 "the history of actor \"order-1\" went backwards from version {ahead}: \
-                 the snapshot is ahead of the history"
+                 the snapshot is not of this history"
             )
         );
     }
