@@ -1,3 +1,5 @@
+//! The bytes of messages: what is written, what is read back, and what is refused.
+
 use std::path::PathBuf;
 
 use aether_core::{CommandId, EventDraft, Timestamp};
