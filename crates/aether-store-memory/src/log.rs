@@ -18,9 +18,12 @@ const SEGMENT_ENTRIES: usize = 128;
 /// append waits for a large copy. An entry is never changed or removed.
 #[derive(Default)]
 pub(crate) struct Log {
-    segments: Vec<Segment>,
+    full: Vec<Segment>,
+    /// Apart from the others, so that an append finds it beside the lock.
+    last: Segment,
 }
 
+#[derive(Default)]
 struct Segment {
     /// The sequence of the first entry.
     first: u64,
@@ -77,14 +80,16 @@ impl Segment {
 impl Log {
     /// The entry at an index that [`push`](Self::push) gave.
     pub(crate) fn get(&self, index: u32) -> Option<Logged<'_>> {
-        let segment = self.segments.get(index as usize / SEGMENT_ENTRIES)?;
+        let number = index as usize / SEGMENT_ENTRIES;
+        let segment = self.full.get(number).unwrap_or(&self.last);
         segment.logged(segment.entries.get(index as usize % SEGMENT_ENTRIES)?)
     }
 
     /// Whether another commit might not fit into indexes of 32 bits.
+    #[inline]
     pub(crate) fn is_full(&self) -> bool {
         const SEGMENTS_MAX: usize = (u32::MAX as usize - Commit::EVENTS_MAX) / SEGMENT_ENTRIES;
-        self.segments.len() > SEGMENTS_MAX
+        self.full.len() >= SEGMENTS_MAX
     }
 
     /// Puts an event at the end of a log that is not full; gives its index.
@@ -92,38 +97,39 @@ impl Log {
     /// The sequence is above that of the event before.
     #[inline]
     pub(crate) fn push(&mut self, event: Event, sequence: u64, previous: u32) -> u32 {
-        let number = self.segments.len();
-        let Some((last, distance)) = self.last_for(sequence) else {
-            self.segments.push(Segment::new(sequence, event, previous));
-            return index(number, 0);
+        let offset = self.last.entries.len();
+        // With the capacity known to suffice, the push has no case of growing in it.
+        let has_room = offset < SEGMENT_ENTRIES && offset < self.last.entries.capacity();
+        let distance = u32::try_from(sequence.wrapping_sub(self.last.first));
+        let (true, Ok(distance)) = (has_room, distance) else {
+            return self.push_to_new_segment(event, sequence, previous);
         };
-        let offset = last.entries.len();
-        last.entries.push(Entry {
+        self.last.entries.push(Entry {
             event: Some(event),
             previous,
             distance,
         });
-        index(number - 1, offset)
+        index(self.full.len(), offset)
     }
 
-    /// The last segment and the distance of this sequence in it, if it takes another entry.
-    ///
     /// A segment is left before it is full for one whose distances fit into 32 bits again.
-    #[inline]
-    fn last_for(&mut self, sequence: u64) -> Option<(&mut Segment, u32)> {
-        let last = self.segments.last_mut()?;
-        let distance = u32::try_from(sequence - last.first).ok()?;
-        (last.entries.len() < SEGMENT_ENTRIES).then_some((last, distance))
+    #[cold]
+    fn push_to_new_segment(&mut self, event: Event, sequence: u64, previous: u32) -> u32 {
+        let left = std::mem::replace(&mut self.last, Segment::new(sequence, event, previous));
+        // There is none yet where this is the first.
+        if !left.entries.is_empty() {
+            self.full.push(left);
+        }
+        index(self.full.len(), 0)
     }
 
     /// The entries with sequences from `from` up to, but without, `end`.
     pub(crate) fn between(&self, from: u64, end: u64) -> impl Iterator<Item = Logged<'_>> {
         // The last segment that begins before `from` may have some of them.
-        let after = self
-            .segments
-            .partition_point(|segment| segment.first < from);
-        self.segments[after.saturating_sub(1)..]
+        let after = self.full.partition_point(|segment| segment.first < from);
+        self.full[after.saturating_sub(1)..]
             .iter()
+            .chain(std::iter::once(&self.last))
             .flat_map(|segment| segment.entries.iter().map(|entry| segment.logged(entry)))
             .flatten()
             .skip_while(move |logged| logged.sequence < from)
