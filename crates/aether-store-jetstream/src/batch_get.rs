@@ -3,14 +3,11 @@
 //! Any replica answers, so what comes may be the truth of a moment ago: whoever reads knows
 //! where the end is, and asks again where it was not reached. No consumer is made.
 
-use std::time::Duration;
-
-use async_nats::{HeaderMap, Message, StatusCode, Subscriber};
-use futures_util::StreamExt as _;
+use async_nats::{HeaderMap, Message, StatusCode};
 use serde::Serialize;
 
 use crate::errors::Fault;
-use crate::link::Link;
+use crate::link::{Answers, Link};
 use crate::message::Stored;
 
 /// The most messages of one page.
@@ -34,13 +31,12 @@ struct BatchRequest<'a> {
 /// One page of messages while it arrives. Dropping it leaves nothing behind but an unsubscribe.
 #[derive(Debug)]
 pub(crate) struct Page {
-    answers: Subscriber,
+    answers: Answers,
     subject: String,
     /// The least sequence that the next message can have.
     from: u64,
     /// The sequence of the message before; 0 at first, as the server counts too.
     last: u64,
-    timeout: Duration,
 }
 
 impl Page {
@@ -64,7 +60,6 @@ impl Page {
             subject: subject.to_owned(),
             from,
             last: 0,
-            timeout: link.request_timeout,
         })
     }
 
@@ -72,9 +67,7 @@ impl Page {
     ///
     /// After an error the page is of no more use.
     pub(crate) async fn next(&mut self) -> Result<Option<Stored>, Fault> {
-        let next = tokio::time::timeout(self.timeout, self.answers.next());
-        let message = next.await.map_err(|_| Fault::TimedOut)?;
-        let message = message.ok_or(Fault::Closed)?;
+        let message = self.answers.next().await?;
         match message.status {
             None => self.check(message).map(Some),
             // 204: the end of the page. 404: there is nothing from here on.

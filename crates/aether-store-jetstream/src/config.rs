@@ -113,6 +113,10 @@ impl JetStreamConfig {
     /// With this long for a whole call, all its requests together: a save ends as
     /// [`Indeterminate`](StoreError::Indeterminate) then, and a read that made no progress for
     /// this long as [`Unavailable`](StoreError::Unavailable).
+    ///
+    /// It does not bound a save whose answer is in the history before the actor's last commit
+    /// (events offered again, or a conflict, when others have been stored since): that part is a
+    /// read, and goes on as long as it makes progress.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;

@@ -58,6 +58,8 @@
 //!   [`StoreError::Indeterminate`]: saving the events that it carries again tells.
 //! - A read knows where the history ends before it begins, and is complete up to there. No
 //!   consumer is made, none is left behind.
+//! - A message that the server counts and doesn't give, because it is damaged on its disk, is
+//!   reported after the last event of a read from the beginning.
 //! - Any actor id has a subject of its own, whatever characters are in it.
 //! - What is damaged, foreign or of another format is reported with its place in the stream.
 //!
@@ -69,7 +71,15 @@
 //!   what a killed process does not. Production means three [replicas](JetStreamConfig::replicas).
 //! - A store remembers nothing about actors: each save reads the actor's last message first, and a
 //!   history is read from its beginning.
-//! - Saving an old event again reads the history from its beginning, too (clause 6).
+//! - Saving an old event again, or losing to a later one, reads the history from its beginning,
+//!   too (clause 6). The deadline does not bound that read while it makes progress.
+//! - Around a change of the stream's leader an outdated answer can make a save at an exact version
+//!   end in a conflict that isn't one. Nothing is concluded from it about what was stored, and
+//!   saving again tells. A store that remembers what it has seen (in a later release) won't.
+//! - What the server has removed from its own disk can't be missed. After a clean stop it still
+//!   counts a message that is damaged; after it was killed (SIGKILL, power) it may read its files
+//!   anew and cut the history off where the damage is: what came after is gone, its versions are
+//!   free, and no read shows it. Only commits that are chained to their predecessors will.
 //!
 //! # For readers in other languages
 //!

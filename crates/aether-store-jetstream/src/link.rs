@@ -8,10 +8,11 @@ use async_nats::jetstream::stream::RawMessage;
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, HeaderMap, Message, Request};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::denials::Denials;
+use crate::denials::{Denials, Watch};
 use crate::errors::Fault;
 use crate::message::{Outgoing, Stored};
 use crate::patience::Patience;
@@ -121,27 +122,58 @@ impl Link {
         }
     }
 
-    /// Sends a request that is answered by several messages.
+    /// Sends a request that is answered by several messages, or by a denial.
     pub(crate) async fn ask_for_many(
         &self,
         call: &str,
         body: &(impl Serialize + Sync),
-    ) -> Result<async_nats::Subscriber, Fault> {
+    ) -> Result<Answers, Fault> {
+        let denied = self.denials.watch();
+        let subject = format!("{API}.{call}");
         let closed = |_| Fault::Closed;
         let body = serde_json::to_vec(body).map_err(|e| Fault::Garbled(e.to_string()))?;
         let inbox = self.client.new_inbox();
         let send = async {
-            let answers = self.client.subscribe(inbox.clone()).await;
-            let answers = answers.map_err(|_| Fault::Closed)?;
+            let messages = self.client.subscribe(inbox.clone()).await;
+            let messages = messages.map_err(|_| Fault::Closed)?;
             self.client
-                .publish_with_reply(format!("{API}.{call}"), inbox, body.into())
+                .publish_with_reply(subject.clone(), inbox, body.into())
                 .await
                 .map_err(closed)?;
-            Ok(answers)
+            Ok(messages)
         };
-        tokio::time::timeout(self.request_timeout, send)
+        let messages = tokio::time::timeout(self.request_timeout, send)
             .await
-            .unwrap_or(Err(Fault::TimedOut))
+            .unwrap_or(Err(Fault::TimedOut))?;
+        Ok(Answers {
+            messages,
+            denied,
+            subject,
+            timeout: self.request_timeout,
+        })
+    }
+}
+
+/// The answers to one request while they arrive. Dropping them leaves nothing behind but an
+/// unsubscribe.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    messages: async_nats::Subscriber,
+    denied: Watch,
+    /// Where the request went.
+    subject: String,
+    /// How long one answer may take.
+    timeout: Duration,
+}
+
+impl Answers {
+    pub(crate) async fn next(&mut self) -> Result<Message, Fault> {
+        let next = tokio::time::timeout(self.timeout, self.messages.next());
+        tokio::select! {
+            biased;
+            message = next => message.map_err(|_| Fault::TimedOut)?.ok_or(Fault::Closed),
+            text = self.denied.publishing_on(&self.subject) => Err(Fault::Denied(text)),
+        }
     }
 }
 

@@ -207,6 +207,12 @@ impl Stored {
         Ok(snapshot)
     }
 
+    /// The version that a snapshot's headers say, in whatever format the rest of it is; none
+    /// where they say none.
+    pub(crate) fn snapshot_version(&self) -> Option<Version> {
+        self.version(SNAPSHOT_VERSION).ok()
+    }
+
     /// Which append wrote this commit; none where it does not say.
     pub(crate) fn save_id(&self) -> Option<&str> {
         self.headers.get(SAVE_ID).map(|value| value.as_str())

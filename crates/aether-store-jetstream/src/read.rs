@@ -1,7 +1,9 @@
 //! Reading one actor's history.
 //!
 //! The tail is read first, from the leader, and the rest up to it: a history that ends before its
-//! tail is a stale answer and is asked for again, never passed on as if it were whole.
+//! tail is a stale answer and is asked for again, never passed on as if it were whole. Before the
+//! tail the server is asked how many messages there are: one that it counts and does not give,
+//! because it is damaged on its disk, would be a hole that nobody sees.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -47,12 +49,7 @@ pub(crate) async fn tail(
                     let reason = format!(
                         "the server counts {messages} message(s) on {subject:?} and finds no last one"
                     );
-                    let stored = Stored {
-                        sequence: 0,
-                        headers: async_nats::HeaderMap::new(),
-                        body: bytes::Bytes::new(),
-                    };
-                    return Err(store.incarnation.malformed(stored, reason).into());
+                    return Err(store.incarnation.malformed(nothing_at(0), reason).into());
                 }
                 continue;
             }
@@ -114,6 +111,27 @@ async fn count(store: &Shared, subject: &str, patience: &Patience) -> Result<u64
     Ok(info.state.subjects.values().sum())
 }
 
+/// For a report of what is missing, which has no bytes to be shown.
+fn nothing_at(sequence: u64) -> Stored {
+    Stored {
+        sequence,
+        headers: async_nats::HeaderMap::new(),
+        body: bytes::Bytes::new(),
+    }
+}
+
+/// Why a history of which the server gave this many messages is not whole; none where it is.
+///
+/// More than it counted are those that were stored after it had.
+fn incomplete(counted: u64, given: u64) -> Option<String> {
+    (given < counted).then(|| {
+        format!(
+            "the server counts {counted} message(s) and gives {given} up to the last: what is \
+             missing is damaged or was removed"
+        )
+    })
+}
+
 /// An actor's latest version, from its last message.
 pub(crate) async fn latest_version(
     store: &Shared,
@@ -137,6 +155,11 @@ pub(crate) struct Replay {
     from: Version,
     patience: Patience,
     phase: Phase,
+    /// How many messages the server counted before the tail was pinned: there are at least as
+    /// many up to the tail, because none is ever removed.
+    counted: u64,
+    /// How many it has given so far.
+    given: u64,
     /// How many messages are asked for at once. Halved with every fault: the client's own buffer
     /// may be too small for more, and what does not fit is lost.
     page_messages: u32,
@@ -157,6 +180,11 @@ enum Phase {
         next: u64,
         page: Option<Page>,
     },
+    /// The tail was read, and not all before it: to be said when its events were passed on.
+    Incomplete {
+        tail: u64,
+        reason: String,
+    },
     End,
 }
 
@@ -169,6 +197,8 @@ impl Replay {
             actor_id,
             from,
             phase: Phase::Start,
+            counted: 0,
+            given: 0,
             page_messages: PAGE_MESSAGES,
             retrying: false,
             ready: VecDeque::new(),
@@ -186,6 +216,12 @@ impl Replay {
             let step = match &self.phase {
                 Phase::Start => self.pin_tail().await,
                 Phase::Reading { .. } => self.read_on().await,
+                Phase::Incomplete { tail, reason } => {
+                    let (incarnation, tail) = (self.store.incarnation, *tail);
+                    let malformed = incarnation.malformed(nothing_at(tail), reason.clone());
+                    self.phase = Phase::End;
+                    Err(malformed.into())
+                }
                 Phase::End => return None,
             };
             match step {
@@ -204,6 +240,7 @@ impl Replay {
         // The stream may have been made long before it is polled.
         self.patience.renew();
         self.phase = Phase::End;
+        self.counted = self.count().await?;
         let Some(tail) = tail(&self.store, &self.subject, 0, &mut self.patience).await? else {
             return Ok(());
         };
@@ -221,6 +258,20 @@ impl Replay {
         }
     }
 
+    /// How many messages the server knows of, asked until there is an answer.
+    async fn count(&mut self) -> Result<u64, StoreError> {
+        loop {
+            let fault = match count(&self.store, &self.subject, &self.patience).await {
+                Ok(messages) => return Ok(messages),
+                Err(fault) => fault,
+            };
+            if !fault.may_pass() || !self.patience.pause().await {
+                return Err(fault.into_store_error("count the actor's commits", self.stream()));
+            }
+            tracing::debug!(subject = self.subject, %fault, "counting the commits again");
+        }
+    }
+
     /// Reads one more message, or finds that there is none.
     async fn read_on(&mut self) -> Result<(), StoreError> {
         let Phase::Reading { tail, next, page } = &mut self.phase else {
@@ -231,20 +282,28 @@ impl Replay {
         }
         let (tail, from) = (*tail, *next);
         let size = self.page_messages;
-        let fault = match read_one(&self.store, &self.subject, from, size, page).await {
-            Ok(Some(stored)) => {
+        let one = if self.retrying {
+            read_alone(&self.store, &self.subject, from, size, page, &self.patience).await
+        } else {
+            read_one(&self.store, &self.subject, from, size, page).await
+        };
+        let fault = match one {
+            Ok(Some(stored)) if stored.sequence <= tail => {
                 self.retrying = false;
                 *next = stored.sequence + 1;
-                if stored.sequence >= tail {
-                    self.phase = Phase::End;
+                self.given += 1;
+                if stored.sequence == tail {
+                    self.phase = match incomplete(self.counted, self.given) {
+                        Some(reason) => Phase::Incomplete { tail, reason },
+                        None => Phase::End,
+                    };
                 }
-                // What came after the tail was pinned is of no concern.
-                return if stored.sequence > tail {
-                    Ok(())
-                } else {
-                    self.accept(&stored)
-                };
+                return self.accept(&stored);
             }
+            // Only the tail itself is the end.
+            Ok(Some(Stored { sequence, .. })) => Fault::Garbled(format!(
+                "message {sequence} is the first from {from} on, though {tail} was there"
+            )),
             Ok(None) => {
                 Fault::Garbled(format!("no message from {from} on, though {tail} is there"))
             }
@@ -317,4 +376,44 @@ async fn read_one(
     let stream = &store.names.events_stream;
     let opened = Page::open(&store.link, stream, subject, from, page_messages).await?;
     page.insert(opened).next().await
+}
+
+/// The same after a fault: the next message by itself, if it can be had so.
+///
+/// That answer has the headers in base64. Within a page, headers that are none end the
+/// connection, each time.
+async fn read_alone(
+    store: &Shared,
+    subject: &str,
+    from: u64,
+    page_messages: u32,
+    page: &mut Option<Page>,
+    patience: &Patience,
+) -> Result<Option<Stored>, Fault> {
+    let wanted = Wanted::Next {
+        seq: from,
+        next_by_subj: subject,
+    };
+    let stream = &store.names.events_stream;
+    match store.link.message(stream, &wanted, patience).await? {
+        Some(stored) => Ok(Some(stored)),
+        None => read_one(store, subject, from, page_messages, page).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_is_whole_with_at_least_as_many_messages_as_were_counted() {
+        for (counted, given) in [(0, 0), (1, 1), (600, 600), (600, 601)] {
+            assert_eq!(incomplete(counted, given), None);
+        }
+        for (counted, given) in [(1, 0), (600, 599)] {
+            let reason = incomplete(counted, given).unwrap();
+            assert!(reason.contains(&format!("counts {counted} ")), "{reason}");
+            assert!(reason.contains(&format!("gives {given} ")), "{reason}");
+        }
+    }
 }

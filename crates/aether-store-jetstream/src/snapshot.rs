@@ -27,15 +27,18 @@ pub(crate) async fn save(
         let fault = match newest(store, &subject, &patience).await {
             Ok(there) => {
                 let expected = there.as_ref().map_or(0, |stored| stored.sequence);
-                // One that can't be read is of no use to anybody, and is replaced.
-                let there = there.and_then(|stored| stored.snapshot(snapshot.actor_id()).ok());
-                match there {
-                    Some(there) if there.version() > snapshot.version() => {
-                        let by = there.version();
-                        return Ok(SnapshotSaved::Superseded { by });
+                if let Some(there) = there {
+                    // Its version alone decides: what this release can't read, a later one may.
+                    // One that says no version, or none above this one, is replaced.
+                    match there.snapshot_version() {
+                        Some(by) if by > snapshot.version() => {
+                            return Ok(SnapshotSaved::Superseded { by });
+                        }
+                        _ => {}
                     }
-                    Some(there) if there == snapshot => return Ok(SnapshotSaved::Saved),
-                    _ => {}
+                    if there.snapshot(snapshot.actor_id()).as_ref() == Ok(&snapshot) {
+                        return Ok(SnapshotSaved::Saved);
+                    }
                 }
                 let message = message.clone().expecting(expected);
                 match store.link.publish(&subject, message, &patience).await {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use aether_core::{
     EventDraft, EventStore as _, EventStoreExt as _, StoreError, StoreErrorKind as Kind, Version,
@@ -181,4 +182,59 @@ async fn a_page_that_ends_early_is_not_the_end_of_the_history() {
     let events = behind.store.get_events(&id, Version::ZERO).await.unwrap();
     let versions: Vec<u64> = events.iter().map(|event| event.version().get()).collect();
     assert_eq!(versions, (1..=u64::from(COUNT)).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_denied_read_of_a_history_is_said_at_once() {
+    let behind = behind_a_proxy("denied", 10 * SECOND).await;
+    let id = actor("order-1");
+    for version in [1, 2] {
+        behind.direct.save_event(event(&id, version)).await.unwrap();
+    }
+    behind.proxy.rule(|published| {
+        if published.subject.contains("DIRECT.GET") {
+            Action::Deny
+        } else {
+            Action::Pass
+        }
+    });
+    let started = Instant::now();
+    let read = behind.store.get_events(&id, Version::ZERO).await;
+    let error = read.unwrap_err();
+    assert_eq!(error.kind(), Kind::PermissionDenied, "{error}");
+    assert!(started.elapsed() < SECOND, "it should not be tried again");
+}
+
+#[tokio::test]
+async fn messages_that_are_counted_and_not_given_are_reported_after_the_last_event() {
+    let behind = behind_a_proxy("uncounted", SECOND).await;
+    let id = actor("order-1");
+    let events = [1, 2].map(|version| event(&id, version));
+    for event in &events {
+        behind.direct.save_event(event.clone()).await.unwrap();
+    }
+    // As a server answers that has three, one of them damaged.
+    let subject = behind.store.events_subject(&id);
+    behind.proxy.rule(move |published| {
+        if published.subject.contains("STREAM.INFO") {
+            Action::Answer(format!(r#"{{"state":{{"subjects":{{"{subject}":3}}}}}}"#))
+        } else {
+            Action::Pass
+        }
+    });
+    let store = &behind.store;
+    let read = store.get_events(&id, Version::ZERO).await.unwrap_err();
+    let StoreError::Malformed(error) = read else {
+        panic!("not malformed: {read}");
+    };
+    assert_eq!(error.position.sequence(), 2);
+    assert!(error.reason.contains("counts 3"), "{}", error.reason);
+    assert!(error.reason.contains("gives 2"), "{}", error.reason);
+    let lenient = store.get_events_with_errors(&id, Version::ZERO).await;
+    let lenient = lenient.unwrap();
+    assert_eq!(lenient.events, events);
+    assert_eq!(lenient.errors, [*error]);
+    // The tail alone says nothing about what is before it.
+    let newest = store.get_events(&id, 2.into()).await.unwrap();
+    assert_eq!(newest, events[1..]);
 }

@@ -3,13 +3,17 @@
 use std::sync::atomic::Ordering;
 
 use aether_core::{
-    ActorId, ActorSnapshot, Event, EventStore as _, EventStoreExt as _, SnapshotStore as _,
-    StoreError, StoreErrorKind as Kind, Version, WireForm,
+    ActorId, ActorSnapshot, Event, EventStore as _, EventStoreExt as _, SnapshotSaved,
+    SnapshotStore as _, StoreError, StoreErrorKind as Kind, Version, WireForm,
 };
 use aether_store_jetstream::JetStreamStore;
 use aether_store_jetstream::async_nats::{HeaderMap, jetstream};
+use futures_util::StreamExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Streams, actor, event, event_with};
+use crate::SECOND;
+use crate::behind::messages;
+use crate::support::{Streams, actor, event, event_with, eventually};
 
 /// The size of the data for which a commit is exactly as large as the server takes.
 async fn largest_data(store: &JetStreamStore, id: &ActorId) -> usize {
@@ -261,4 +265,147 @@ async fn a_snapshot_that_cannot_be_read_is_reported_and_replaced() {
     let snapshot = ActorSnapshot::new(&id, 1.into(), &"state").unwrap();
     store.save_snapshot(snapshot.clone()).await.unwrap();
     assert_eq!(store.latest_snapshot(&id).await.unwrap(), Some(snapshot));
+}
+
+#[tokio::test]
+async fn a_snapshot_of_a_later_release_is_not_replaced_by_an_older_one() {
+    let streams = Streams::new("later-snap");
+    let store = streams.store().await;
+    let id = actor("order-1");
+    let subject = store.snapshot_subject(&id);
+    let jetstream = jetstream::new(store.client().clone());
+    let plant = async |format: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("Content-Type", "application/msgpack");
+        headers.insert("Aether-Format", format);
+        headers.insert("Aether-Version", "100");
+        let body = "what this release can't read";
+        let ack = jetstream.publish_with_headers(subject.clone(), headers, body.into());
+        ack.await.unwrap().await.unwrap().sequence
+    };
+    // A format that is not known, and a body that can't be read.
+    for format in ["2", "1"] {
+        let sequence = plant(format).await;
+        let older = ActorSnapshot::new(&id, 2.into(), &"state").unwrap();
+        let saved = store.save_snapshot(older).await.unwrap();
+        let by = Version::from(100);
+        assert_eq!(saved, SnapshotSaved::Superseded { by });
+        let StoreError::Malformed(error) = store.latest_snapshot(&id).await.unwrap_err() else {
+            panic!("not malformed");
+        };
+        assert_eq!(error.position.sequence(), sequence);
+        // One that is as new can be read, and is worth more.
+        let newer = ActorSnapshot::new(&id, by, &"state").unwrap();
+        let saved = store.save_snapshot(newer.clone()).await.unwrap();
+        assert_eq!(saved, SnapshotSaved::Saved);
+        assert_eq!(store.latest_snapshot(&id).await.unwrap(), Some(newer));
+    }
+}
+
+/// A stream from which messages can be deleted, with this many commits of one actor.
+async fn deletable(streams: &Streams, id: &ActorId, commits: u32) -> JetStreamStore {
+    let jetstream = jetstream::new(streams.client().await);
+    let config = jetstream::stream::Config {
+        name: streams.base.clone(),
+        subjects: vec![format!("{}.events.*.*", streams.base)],
+        allow_direct: true,
+        deny_purge: true,
+        discard: jetstream::stream::DiscardPolicy::New,
+        ..jetstream::stream::Config::default()
+    };
+    jetstream.create_stream(config).await.unwrap();
+    let config = streams.config().request_timeout(SECOND / 5);
+    let store = streams.store_with(config.deadline(SECOND)).await;
+    for version in 1..=commits {
+        store.save_event(event(id, version)).await.unwrap();
+    }
+    store
+}
+
+#[tokio::test]
+async fn a_history_whose_last_commit_went_while_it_was_read_does_not_end_short() {
+    let streams = Streams::new("deleted-tail");
+    let id = actor("order-1");
+    let store = deletable(&streams, &id, 600).await;
+    let jetstream = jetstream::new(store.client().clone());
+    let stream = jetstream.get_stream(&streams.base).await.unwrap();
+    let mut events = store.events(&id, Version::ZERO);
+    events.next().await.unwrap().unwrap();
+    for sequence in [400, 599, 600] {
+        stream.delete_message(sequence).await.unwrap();
+    }
+    put(&store, &id, headers(601, 601), body(&[event(&id, 601)])).await;
+    let mut last = None;
+    while let Some(item) = events.next().await {
+        last = Some(item);
+    }
+    let error = last.unwrap().unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+}
+
+#[tokio::test]
+async fn a_commit_that_went_from_the_middle_is_reported_after_the_last_event() {
+    let streams = Streams::new("deleted-mid");
+    let id = actor("order-1");
+    let store = deletable(&streams, &id, 600).await;
+    let jetstream = jetstream::new(store.client().clone());
+    let stream = jetstream.get_stream(&streams.base).await.unwrap();
+    let mut events = store.events(&id, Version::ZERO);
+    events.next().await.unwrap().unwrap();
+    stream.delete_message(400).await.unwrap();
+    let items: Vec<_> = events.collect().await;
+    let (last, before) = items.split_last().unwrap();
+    assert_eq!(before.len(), 598);
+    assert!(before.iter().all(Result::is_ok));
+    let Err(StoreError::Malformed(error)) = last else {
+        panic!("not malformed: {last:?}");
+    };
+    assert_eq!(error.position.sequence(), 600);
+}
+
+#[tokio::test]
+async fn headers_that_are_none_are_reported_and_the_rest_is_read() {
+    let streams = Streams::new("headers");
+    let config = streams.config().request_timeout(SECOND / 5);
+    let store = streams.store_with(config).await;
+    let id = actor("order-1");
+    let events = [1, 2, 3, 4].map(|version| event(&id, version));
+    let (before, after) = events.split_at(2);
+    for event in before {
+        store.save_event(event.clone()).await.unwrap();
+    }
+    publish_raw(&streams, &store.events_subject(&id)).await;
+    let stored = async || messages(&store).await == 3;
+    eventually("the bad message is stored", stored).await;
+    for event in after {
+        let version = u32::try_from(event.version().get()).unwrap();
+        let body = body(std::slice::from_ref(event));
+        put(&store, &id, headers(version, version), body).await;
+    }
+    let read = store.get_events_with_errors(&id, Version::ZERO).await;
+    let read = read.unwrap();
+    assert_eq!(read.events, events);
+    assert_eq!(read.errors.len(), 1, "{:?}", read.errors);
+    assert_eq!(read.errors[0].position.sequence(), 3);
+    assert_eq!(read.errors[0].raw, b"body"[..]);
+}
+
+/// Publishes a message whose headers are none, as no client would.
+async fn publish_raw(streams: &Streams, subject: &str) {
+    const HEADERS: &str = "NATS/1.0\r\nbad header\r\n\r\n";
+    let server = streams.url.trim_start_matches("nats://");
+    let mut socket = tokio::net::TcpStream::connect(server).await.unwrap();
+    let (size, total) = (HEADERS.len(), HEADERS.len() + "body".len());
+    let text = format!(
+        "CONNECT {{\"verbose\":false,\"headers\":true}}\r\n\
+         HPUB {subject} {size} {total}\r\n{HEADERS}body\r\nPING\r\n"
+    );
+    socket.write_all(text.as_bytes()).await.unwrap();
+    let mut said = String::new();
+    while !said.contains("PONG") {
+        let mut bytes = [0; 4096];
+        let count = socket.read(&mut bytes).await.unwrap();
+        assert!(count > 0, "{said}");
+        said.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
 }

@@ -58,6 +58,8 @@ pub(crate) enum Action {
     Replace(String),
     /// The client gets this answer, the server gets nothing.
     Answer(String),
+    /// The client is told that it may not publish there, the server gets nothing.
+    Deny,
 }
 
 impl fmt::Debug for Faults {
@@ -197,6 +199,10 @@ fn judge(frame: &[u8], faults: &Faults) -> Verdict {
             // The client's first subscription is for all answers.
             let size = body.len();
             Verdict::Answer(format!("MSG {} 0 {size}\r\n{body}\r\n", published.reply).into())
+        }
+        Action::Deny => {
+            let denial = format!("Permissions Violation for Publish to \"{subject}\"");
+            Verdict::Answer(format!("-ERR '{denial}'\r\n").into())
         }
     }
 }
