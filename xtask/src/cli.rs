@@ -49,7 +49,7 @@ impl Command {
 pub(crate) struct TestArgs {
     #[command(flatten)]
     pub(crate) wanted: Wanted,
-    /// Print the summary of the last run again instead
+    /// Print the summary of the last run of all tests again instead
     #[arg(long)]
     pub(crate) last: bool,
     /// Passed on to the test binaries: a filter, `--test-threads 1`, ...

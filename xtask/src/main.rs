@@ -18,6 +18,7 @@ mod suites;
 mod summary;
 mod tests;
 mod toolchain;
+mod transcript;
 mod verify;
 mod with_nats;
 mod workspace;

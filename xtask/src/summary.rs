@@ -1,4 +1,4 @@
-//! What the tests came to: read from their output, and told at the end.
+//! What the tests came to, told at the end.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -12,23 +12,6 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Reads a line such as `test result: ok. 3 passed; 0 failed; 0 ignored; ...`.
-    pub(crate) fn parse(line: &str) -> Option<Self> {
-        let line = strip_ansi(line);
-        let numbers = line.trim().strip_prefix("test result:")?;
-        let number = |label: &str| {
-            numbers.split([';', '.']).find_map(|part| {
-                let (number, word) = part.trim().split_once(' ')?;
-                (word == label).then(|| number.parse().ok())?
-            })
-        };
-        Some(Self {
-            passed: number("passed")?,
-            failed: number("failed")?,
-            ignored: number("ignored")?,
-        })
-    }
-
     /// How many tests did run.
     pub(crate) fn executed(self) -> u64 {
         self.passed + self.failed
@@ -90,6 +73,18 @@ impl Summary {
         total.failed == 0 && total.ignored == 0 && self.problems().next().is_none()
     }
 
+    /// Tells each pass that ran nothing; with a filter, only that none ran anything.
+    pub(crate) fn judge_empty(&mut self, filtered: bool) {
+        if filtered && self.total().executed() > 0 {
+            return;
+        }
+        for pass in &mut self.passes {
+            if pass.counts.executed() == 0 && pass.problems.is_empty() {
+                pass.problems.push("no test was run".to_owned());
+            }
+        }
+    }
+
     fn total(&self) -> Counts {
         let mut total = Counts::default();
         for pass in &self.passes {
@@ -132,27 +127,9 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Takes out the colours that a test harness may have put in.
-fn strip_ansi(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.chars();
-    while let Some(c) = rest.next() {
-        if c == '\u{1b}' {
-            // A control sequence ends with its first letter.
-            rest.by_ref().find(char::is_ascii_alphabetic);
-        } else {
-            plain.push(c);
-        }
-    }
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const LINE: &str = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 2 measured; \
-                        40 filtered out; finished in 0.31s";
 
     fn counts(passed: u64, failed: u64, ignored: u64) -> Counts {
         Counts {
@@ -167,30 +144,6 @@ mod tests {
             name: name.to_owned(),
             counts,
             problems: problems.iter().map(|&p| p.to_owned()).collect(),
-        }
-    }
-
-    #[test]
-    fn a_result_line_gives_its_numbers() {
-        assert_eq!(Counts::parse(LINE), Some(counts(12, 3, 1)));
-    }
-
-    #[test]
-    fn colours_do_not_hide_a_result_line() {
-        let coloured = "test result: \u{1b}[32mok\u{1b}[0m. 7 passed; 0 failed; 0 ignored; \
-                        0 measured; 0 filtered out; finished in 0.00s\n";
-        assert_eq!(Counts::parse(coloured), Some(counts(7, 0, 0)));
-    }
-
-    #[test]
-    fn other_lines_are_not_results() {
-        for line in [
-            "",
-            "running 3 tests",
-            "test result of mine: 3 passed",
-            "test result: ok",
-        ] {
-            assert_eq!(Counts::parse(line), None, "{line}");
         }
     }
 
@@ -239,5 +192,26 @@ mod tests {
             passes: vec![pass("crates", counts(3, 0, 1), &[])],
         };
         assert!(!summary.succeeded());
+    }
+
+    fn judged(passes: [Pass; 2], filtered: bool) -> bool {
+        let mut summary = Summary {
+            server: None,
+            passes: passes.into(),
+        };
+        summary.judge_empty(filtered);
+        summary.succeeded()
+    }
+
+    #[test]
+    fn each_pass_runs_something_unless_there_is_a_filter() {
+        let passes = || [pass("crates", counts(3, 0, 0), &[]), Pass::default()];
+        assert!(!judged(passes(), false));
+        assert!(judged(passes(), true));
+    }
+
+    #[test]
+    fn a_filter_that_matches_nothing_is_not_a_success() {
+        assert!(!judged([Pass::default(), Pass::default()], true));
     }
 }

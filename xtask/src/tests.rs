@@ -12,6 +12,7 @@ use crate::process::{Process, describe};
 use crate::server::{self, ADDRESS_VARIABLE, Wanted};
 use crate::suites::{self, Selection, Suite};
 use crate::summary::{Counts, Pass, Summary};
+use crate::transcript::Transcript;
 use crate::workspace::Workspace;
 
 /// `cargo xtask test`: every test of the workspace. Says whether all passed.
@@ -22,11 +23,17 @@ pub(crate) async fn test(workspace: &Workspace, args: &TestArgs) -> Result<bool>
         print!("{text}");
         return Ok(true);
     }
+    if !args.args.is_empty() {
+        // A part of the tests: what all of them came to is still the last whole run's.
+        return Ok(tell(
+            &everything(workspace, &args.wanted, &args.args).await?,
+        ));
+    }
     // What an earlier run came to must not be taken for this one's.
     if file.exists() {
         std::fs::remove_file(&file)?;
     }
-    let summary = everything(workspace, &args.wanted, &args.args).await?;
+    let summary = everything(workspace, &args.wanted, &[]).await?;
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -38,6 +45,7 @@ pub(crate) async fn test(workspace: &Workspace, args: &TestArgs) -> Result<bool>
 pub(crate) async fn integration(workspace: &Workspace, args: &IntegrationArgs) -> Result<bool> {
     let mut summary = Summary::default();
     nats_pass(workspace, &args.wanted, &args.args, &mut summary).await?;
+    summary.judge_empty(!args.args.is_empty());
     Ok(tell(&summary))
 }
 
@@ -58,6 +66,7 @@ async fn everything(workspace: &Workspace, wanted: &Wanted, args: &[String]) -> 
             ..Pass::default()
         });
     }
+    summary.judge_empty(!args.is_empty());
     Ok(summary)
 }
 
@@ -68,9 +77,6 @@ async fn plain_pass(name: &str, selection: Selection, args: &[String]) -> Result
         name: name.to_owned(),
         ..Pass::default()
     };
-    if run.results.is_empty() {
-        pass.problems.push("no test was run".to_owned());
-    }
     pass.take(&run);
     Ok(pass)
 }
@@ -107,9 +113,6 @@ async fn nats_pass(
         }
         pass.take(&run);
     }
-    if pass.counts.executed() == 0 {
-        pass.problems.push("no test was run".to_owned());
-    }
     summary.passes.push(pass);
     Ok(())
 }
@@ -127,6 +130,8 @@ struct TestRun {
     status: ExitStatus,
     /// One for each test binary, and one for each crate's doc tests.
     results: Vec<Counts>,
+    /// What is wrong with what was printed.
+    problems: Vec<String>,
 }
 
 impl Pass {
@@ -135,6 +140,9 @@ impl Pass {
         for result in &run.results {
             counts += *result;
         }
+        let problems = run.problems.iter();
+        self.problems
+            .extend(problems.map(|problem| format!("`{}`: {problem}", run.command)));
         if !run.status.success() && counts.failed == 0 {
             let TestRun {
                 command, status, ..
@@ -164,28 +172,29 @@ async fn run_tests(
     command.stdout(Stdio::piped());
     let described = describe(&command);
     let mut process = Process::start(command)?;
-    let results = follow(&mut process).await?;
+    let (results, problems) = follow(&mut process).await?;
     Ok(TestRun {
         command: described,
         status: process.wait().await?,
         results,
+        problems,
     })
 }
 
 /// Passes the output on as it comes and picks out the results.
-async fn follow(process: &mut Process) -> Result<Vec<Counts>> {
-    let mut results = Vec::new();
+async fn follow(process: &mut Process) -> Result<(Vec<Counts>, Vec<String>)> {
+    let mut transcript = Transcript::default();
     let Some(stdout) = process.stdout() else {
-        return Ok(results);
+        return Ok(transcript.finish());
     };
     let mut lines = BufReader::new(stdout);
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line).await? > 0 {
         std::io::stdout().write_all(&line)?;
-        results.extend(Counts::parse(&String::from_utf8_lossy(&line)));
+        transcript.line(&String::from_utf8_lossy(&line));
         line.clear();
     }
-    Ok(results)
+    Ok(transcript.finish())
 }
 
 /// Prints the summary as the last lines of the output and says whether all is well.
