@@ -315,6 +315,12 @@ impl From<Event> for Commit {
     }
 }
 
+/// The last 8 bytes, or what there is of them.
+fn end(bytes: &[u8]) -> u64 {
+    let last = bytes.iter().rev().take(8);
+    last.fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
 fn check_members<'a>(
     members: impl ExactSizeIterator<Item = (&'a ActorId, &'a EventId)> + Clone,
 ) -> Result<(), InvalidCommit> {
@@ -335,11 +341,13 @@ fn check_members<'a>(
             });
         }
     }
-    let mut ids: Vec<&EventId> = members.map(|(_, id)| id).collect();
-    ids.sort_unstable();
-    match ids.windows(2).find(|pair| pair[0] == pair[1]) {
+    // By their ends first, as numbers: there most ids differ from all others.
+    let keyed = |(_, id): (_, &'a EventId)| (end(id.as_bytes()), id.as_bytes(), id);
+    let mut ids: Vec<_> = members.map(keyed).collect();
+    ids.sort_unstable_by_key(|(end, bytes, _)| (*end, *bytes));
+    match ids.windows(2).find(|pair| pair[0].1 == pair[1].1) {
         Some(pair) => Err(InvalidCommit::RepeatedId {
-            id: pair[0].clone(),
+            id: pair[0].2.clone(),
         }),
         None => Ok(()),
     }

@@ -64,6 +64,14 @@ impl EventId {
         }
     }
 
+    /// The bytes of the text: to compare many, without a look at each whether it is text.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Inline(bytes) => bytes,
+            Repr::Shared(text) => text.as_bytes(),
+        }
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

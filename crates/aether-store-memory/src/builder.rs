@@ -3,10 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aether_core::{Clock, EventBroadcaster, Namespace, SystemClock};
+use aether_core::{Clock, EventBroadcaster, Namespace, StoredNotifier, SystemClock};
 
 use crate::MemoryStore;
-use crate::notices::Notices;
 
 /// Makes a [`MemoryStore`] that tells a broadcaster what it stored.
 ///
@@ -68,10 +67,10 @@ impl MemoryStoreBuilder {
     #[must_use]
     pub fn build(self) -> MemoryStore {
         let clock = self.clock;
-        let notices = self
-            .broadcaster
-            .map(|(namespace, broadcaster)| Notices::new(namespace, broadcaster, clock));
-        MemoryStore::with_notices(notices)
+        let notifier = self.broadcaster.map(|(namespace, broadcaster)| {
+            StoredNotifier::new(namespace, broadcaster).with_clock(clock)
+        });
+        MemoryStore::with_notifier(notifier)
     }
 }
 

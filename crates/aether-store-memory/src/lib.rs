@@ -48,7 +48,6 @@ mod builder;
 mod feed;
 mod history;
 mod log;
-mod notices;
 mod order;
 mod read;
 mod shard;

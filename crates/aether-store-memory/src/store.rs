@@ -5,7 +5,8 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use aether_core::{
-    ActorId, Appended, Commit, Event, EventStore, EventStream, RecordedEvent, StoreError, Version,
+    ActorId, Appended, Commit, Event, EventStore, EventStream, RecordedEvent, StoreError,
+    StoredNotifier, Version,
 };
 use crossbeam_utils::CachePadded;
 use futures_util::future::{self, Either};
@@ -14,7 +15,6 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::MemoryStoreBuilder;
 use crate::history::History;
 use crate::log::Logged;
-use crate::notices::Notices;
 use crate::order::Order;
 use crate::shard::Shard;
 
@@ -29,7 +29,7 @@ pub(crate) struct Inner {
     shards: Box<[CachePadded<Mutex<Shard>>]>,
     hasher: foldhash::fast::RandomState,
     pub(crate) order: Order,
-    notices: Option<Notices>,
+    notifier: Option<StoredNotifier>,
 }
 
 impl MemoryStore {
@@ -39,7 +39,7 @@ impl MemoryStore {
     /// An empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_notices(None)
+        Self::with_notifier(None)
     }
 
     /// A store that is to do more than keep.
@@ -48,12 +48,12 @@ impl MemoryStore {
         MemoryStoreBuilder::new()
     }
 
-    pub(crate) fn with_notices(notices: Option<Notices>) -> Self {
+    pub(crate) fn with_notifier(notifier: Option<StoredNotifier>) -> Self {
         Self(Arc::new(Inner {
             shards: (0..Self::SHARDS).map(|_| CachePadded::default()).collect(),
             hasher: foldhash::fast::RandomState::default(),
             order: Order::new(),
-            notices,
+            notifier,
         }))
     }
 
@@ -119,7 +119,7 @@ impl Inner {
     /// it has stored anything.
     async fn append_and_tell(
         &self,
-        notices: &Notices,
+        notifier: &StoredNotifier,
         commit: Commit,
     ) -> Result<Appended, StoreError> {
         let hash = self.hash(commit.actor_id());
@@ -134,7 +134,7 @@ impl Inner {
             let events = events.as_deref().unwrap_or(appended.numbered());
             let first = appended.position().sequence() + 1 - events.len() as u64;
             for (event, sequence) in events.iter().zip(first..) {
-                notices.tell(event, self.order.position(sequence));
+                notifier.tell(event, self.order.position(sequence));
             }
         }
         Ok(appended)
@@ -150,9 +150,9 @@ impl EventStore for MemoryStore {
     #[inline(always)]
     fn append(&self, commit: Commit) -> impl Future<Output = Result<Appended, StoreError>> + Send {
         let inner = &**self.inner();
-        match &inner.notices {
+        match &inner.notifier {
             None => Either::Left(future::lazy(move |_| inner.append(commit))),
-            Some(notices) => Either::Right(Box::pin(inner.append_and_tell(notices, commit))),
+            Some(notifier) => Either::Right(Box::pin(inner.append_and_tell(notifier, commit))),
         }
     }
 

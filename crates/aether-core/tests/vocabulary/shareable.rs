@@ -62,6 +62,7 @@ fn every_public_type_is_send_sync_and_owns_what_it_has() {
         SnapshotSaved,
         StoreError,
         StoreErrorKind,
+        StoredNotifier,
         SystemClock,
         Timestamp,
         Version,
