@@ -63,6 +63,14 @@ impl Addresses {
         }
     }
 
+    /// Host and port, where there is one server.
+    pub(crate) fn only(&self) -> Option<(String, u16)> {
+        match &self.servers[..] {
+            [server] => Some((server.host().to_owned(), server.port())),
+            _ => None,
+        }
+    }
+
     /// For an error's text: without credentials.
     pub(crate) fn shown(&self) -> String {
         let shown = |server: &ServerAddr| format!("{}:{}", server.host(), server.port());

@@ -97,6 +97,7 @@ impl Page {
         self.from = sequence + 1;
         self.last = sequence;
         Ok(Stored {
+            subject: self.subject.as_str().into(),
             sequence,
             headers,
             body: message.payload,

@@ -6,6 +6,7 @@ use std::fmt;
 use aether_core::{BoxError, StoreError};
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{ConnectError, ConnectErrorKind, RequestError, RequestErrorKind};
+use tokio::sync::oneshot;
 
 /// Why a request brought no answer, or not the one that was hoped for.
 #[derive(Debug)]
@@ -20,8 +21,12 @@ pub(crate) enum Fault {
     NoResponders,
     /// An answer that is none.
     Garbled(String),
-    /// The connection was closed for good, by its owner.
+    /// The server counts this many messages on a subject, and does not find the last.
+    Unreadable { messages: u64 },
+    /// The connection was closed for good, by its owner. What was sent may have arrived.
     Closed,
+    /// The connection had been closed before: nothing was sent.
+    Unsent,
 }
 
 impl Fault {
@@ -33,11 +38,30 @@ impl Fault {
         }
     }
 
+    /// In a word, for who counts them.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Refused(error) => match error.error_code() {
+                ErrorCode::STREAM_WRONG_LAST_SEQUENCE
+                | ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT => "sequence",
+                _ => "refused",
+            },
+            Self::Denied(_) => "denied",
+            Self::TimedOut => "silence",
+            Self::NoResponders => "no_responders",
+            Self::Garbled(_) => "garbled",
+            Self::Unreadable { .. } => "unreadable",
+            Self::Closed | Self::Unsent => "closed",
+        }
+    }
+
     /// Whether asking again may bring another answer.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::TimedOut | Self::NoResponders | Self::Garbled(_) => true,
-            Self::Denied(_) | Self::Closed => false,
+            Self::TimedOut | Self::NoResponders | Self::Garbled(_) | Self::Unreadable { .. } => {
+                true
+            }
+            Self::Denied(_) | Self::Closed | Self::Unsent => false,
             Self::Refused(error) => !matches!(
                 error.error_code(),
                 ErrorCode::STREAM_NOT_FOUND
@@ -52,13 +76,15 @@ impl Fault {
     /// What it is called above; `action` completes "while trying to …", `stream` is the one asked.
     pub(crate) fn into_store_error(self, action: &str, stream: &str) -> StoreError {
         match self {
-            Self::Closed => StoreError::Closed,
+            Self::Closed | Self::Unsent => StoreError::Closed,
             Self::Denied(_) => StoreError::PermissionDenied {
                 action: action.to_owned(),
                 source: self.into(),
             },
             Self::Refused(error) => refused(error, action, stream),
-            Self::TimedOut | Self::NoResponders | Self::Garbled(_) => unavailable(action, self),
+            Self::TimedOut | Self::NoResponders | Self::Garbled(_) | Self::Unreadable { .. } => {
+                unavailable(action, self)
+            }
         }
     }
 }
@@ -71,7 +97,10 @@ impl fmt::Display for Fault {
             Self::TimedOut => f.write_str("no answer in time"),
             Self::NoResponders => f.write_str("nobody there to answer (status 503)"),
             Self::Garbled(reason) => write!(f, "an answer that can't be read: {reason}"),
-            Self::Closed => f.write_str("the connection is closed"),
+            Self::Unreadable { messages } => {
+                write!(f, "no last message is found, though {messages} are counted")
+            }
+            Self::Closed | Self::Unsent => f.write_str("the connection is closed"),
         }
     }
 }
@@ -90,8 +119,14 @@ impl From<RequestError> for Fault {
         match error.kind() {
             RequestErrorKind::TimedOut => Self::TimedOut,
             RequestErrorKind::NoResponders => Self::NoResponders,
-            // Sending to, or being answered by, the client's own task failed: it has ended.
-            RequestErrorKind::Other => Self::Closed,
+            // The client's own task has ended: while we waited for its answer, or before.
+            RequestErrorKind::Other => {
+                let source = std::error::Error::source(&error);
+                match source.is_some_and(|source| source.is::<oneshot::error::RecvError>()) {
+                    true => Self::Closed,
+                    false => Self::Unsent,
+                }
+            }
             RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded => {
                 Self::Garbled(error.to_string())
             }
@@ -219,6 +254,8 @@ mod tests {
             (Fault::Garbled("?".into()), Kind::Unavailable, true),
             (Fault::Denied("no".into()), Kind::PermissionDenied, false),
             (Fault::Closed, Kind::Closed, false),
+            (Fault::Unsent, Kind::Closed, false),
+            (Fault::Unreadable { messages: 1 }, Kind::Unavailable, true),
         ];
         for (fault, kind, may_pass) in rows {
             let text = fault.to_string();

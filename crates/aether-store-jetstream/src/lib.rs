@@ -33,53 +33,106 @@
 //! # What it needs
 //!
 //! A NATS server of version 2.11 or newer with JetStream; tested with 2.11, 2.12, 2.14 and 2.15.
-//! Connecting makes two streams where they are missing, one for events and one for snapshots, and
-//! refuses streams that are there and differ where it matters ([`StoreError::Misconfigured`] names
-//! the field). The account needs to publish on
-//!
-//! - `<stream>.events.>` and `<stream>.snapshots.>`,
-//! - `$JS.API.STREAM.INFO.*`, `$JS.API.STREAM.MSG.GET.*` and `$JS.API.DIRECT.GET.*` of the two
-//!   streams (and `$JS.API.STREAM.CREATE.*`, if they are to be made),
-//!
-//! and to subscribe to its inbox. It should be the only one that may publish on the first two:
-//! the server compares only for those who ask it to.
+//! Connecting makes two streams where they are missing, one for events and one for snapshots (and
+//! a third with a finite [`Retention`]), and refuses streams that are there and differ where it
+//! matters ([`StoreError::Misconfigured`] names the field). What is allowed and risky is a warning,
+//! and in [`JetStreamStore::risks`]. `docs/operations.md` says how to run it in production: what
+//! NATS can lose under which settings, an account with the least permissions, TLS, backups.
 //!
 //! # What it promises
 //!
 //! The numbered contract of [`EventStore`](aether_core::EventStore) and
 //! [`SnapshotStore`](aether_core::SnapshotStore); `aether-testkit`'s suite runs against it.
 //!
-//! - One append of several events is one message: all of it is stored or nothing is. A message is
-//!   at most as large as the server's `max_payload` (1 MiB by default), headers included; what is
-//!   larger is [`StoreError::TooLarge`] before it is sent.
-//! - A save whose acknowledgement got lost is looked for and found, or sent again, until it is
-//!   known what became of it. Nothing is concluded from a refusal or a silence alone. A save that
-//!   has not found out when its [deadline](JetStreamConfig::deadline) is over is
-//!   [`StoreError::Indeterminate`]: saving the events that it carries again tells.
+//! - **One round trip.** A save of an actor that was saved or read before takes one, and so does
+//!   the first version of an actor that was not. What is remembered is bounded
+//!   ([`JetStreamConfig::cache_actors`]) and can be wrong without harm: the server compares.
+//!   Writers of one actor in one process take turns, different actors don't wait for each other.
+//! - **All or nothing.** One append of several events is one message. It is at most as large as
+//!   the server's `max_payload` (1 MiB by default), headers included; what is larger is
+//!   [`StoreError::TooLarge`] before it is sent.
+//! - **A lost answer is resolved.** Nothing is concluded from a refusal or a silence alone; what
+//!   was sent is looked for and found, or sent again. A save that has not found out when its
+//!   [deadline](JetStreamConfig::deadline) is over is [`StoreError::Indeterminate`]: saving the
+//!   events that it carries again tells. Events are recognised however long ago they were stored,
+//!   drafts among the newest 32 commits.
+//! - **No answer is older than what this process has seen**, also when a server that was the leader
+//!   still thinks that it is.
+//! - **The past can't be changed unseen.** Each commit carries the digest of the one before:
+//!   what is missing, was changed, or was lost and written anew is reported where it is read, and
+//!   [`JetStreamStore::verify`] walks a whole history. A commit that is known here and proved to be
+//!   gone is [`StoreError::HistoryRegressed`].
 //! - A read knows where the history ends before it begins, and is complete up to there. No
 //!   consumer is made, none is left behind.
-//! - A message that the server counts and doesn't give, because it is damaged on its disk, is
-//!   reported after the last event of a read from the beginning.
 //! - Any actor id has a subject of its own, whatever characters are in it.
-//! - What is damaged, foreign or of another format is reported with its place in the stream.
 //!
 //! # What it does not
 //!
-//! - Nothing expires. A stream with a retention is refused, for now.
 //! - How durable an acknowledged commit is, is the server's matter: it acknowledges before it syncs
 //!   to disk (`sync_interval`, 2 minutes by default), so with one replica a lost machine can lose
 //!   what a killed process does not. Production means three [replicas](JetStreamConfig::replicas).
-//! - A store remembers nothing about actors: each save reads the actor's last message first, and a
-//!   history is read from its beginning.
-//! - Saving an old event again, or losing to a later one, reads the history from its beginning,
-//!   too (clause 6). The deadline does not bound that read while it makes progress.
-//! - Around a change of the stream's leader an outdated answer can make a save at an exact version
-//!   end in a conflict that isn't one. Nothing is concluded from it about what was stored, and
-//!   saving again tells. A store that remembers what it has seen (in a later release) won't.
-//! - What the server has removed from its own disk can't be missed. After a clean stop it still
-//!   counts a message that is damaged; after it was killed (SIGKILL, power) it may read its files
-//!   anew and cut the history off where the damage is: what came after is gone, its versions are
-//!   free, and no read shows it. Only commits that are chained to their predecessors will.
+//! - A read goes through the actor's history from its beginning, page by page; reads that cost
+//!   less, and a feed, are to come.
+//! - A process that remembers nothing of an actor believes the leader. Around a change of leader
+//!   that can make a save at an *exact* version end in a conflict that isn't one: its current
+//!   version is below the expected one then. Nothing was stored, and saving again tells.
+//! - What was cut off at the end of a history can't be seen by who does not remember it. An actor
+//!   whose only message is damaged on the server's disk can begin again; a read then reports that
+//!   the server counts more messages than it gives.
+//! - Where events expire, a repeat of an expired event is a conflict, and copies that keep the
+//!   newest commits may be late.
+//!
+//! # What can be watched
+//!
+//! **Spans** of the crate `tracing`, target `aether_store_jetstream`, level INFO: `append`,
+//! `replay` (from the first poll of a stream of events to its end), `latest_version`,
+//! `save_snapshot`, `latest_snapshot`. Their attributes are those of OpenTelemetry's [conventions
+//! for messaging spans][spans], and:
+//!
+//! | attribute | what it says |
+//! |---|---|
+//! | `messaging.destination.name` | the stream: a subject for each actor would be too many names |
+//! | `messaging.batch.message_count` | the events of a commit of several, or that a replay gave |
+//! | `messaging.message.body.size` | the bytes of a message's body, without its headers |
+//! | `server.address`, `server.port` | the address that was given to connect to, if it was one |
+//! | `error.type` | the [`StoreErrorKind`](aether_core::StoreErrorKind), as `version_conflict` |
+//! | `aether.actor_id` | the actor |
+//! | `aether.version` | the last version that was stored or read |
+//! | `aether.outcome` | how it ended, in the words of the label `outcome` below |
+//! | `aether.attempts` | how often a message was sent |
+//!
+//! A conflict has the status of an error as well, although it is nothing unusual. The **trace**
+//! that a commit was made in goes with it:
+//! [`JetStreamStoreBuilder::trace_context`].
+//!
+//! **Counts** with the feature `metrics` (off by default), through the facade of the crate
+//! [`metrics`](https://docs.rs/metrics), into whatever recorder is installed. Each has the label
+//! `stream`, the name of the store's stream of events. None has an actor, a category or an event's
+//! type: their number has no bound.
+//!
+//! | counter | other labels | what is counted |
+//! |---|---|---|
+//! | `aether_jetstream_saves_total` | `outcome`: `stored`, `repeated`, `conflict`, `indeterminate`, another error's kind, `dropped` | appends that ended |
+//! | `aether_jetstream_cache_lookups_total` | `result`: `hit`, `first` (nothing known, nothing needed), `miss`, `outdated`, `unfit` | appends, by what was remembered of the actor; all but the first two read before they publish |
+//! | `aether_jetstream_lost_races_total` | | commits whose place another one was found to have taken |
+//! | `aether_jetstream_resends_total` | `reason`: `sequence`, `silence`, `no_responders`, `refused`, `garbled`, … | commits that were sent once more |
+//! | `aether_jetstream_slot_looks_total` | `found`: `ours`, `same`, `anothers`, `fallen`, `empty`, `unseen`, `gone` | looks for what became of a commit that was not acknowledged |
+//! | `aether_jetstream_doubts_total` | `verdict`: `stands`, `gone`, `remade`, `unknown` | checks, while saving, whether the commit before is still there |
+//! | `aether_jetstream_sequences_reused_total` | | times that the server was seen to have **lost acknowledged messages**: alert on it |
+//! | `aether_jetstream_published_bytes_total` | | bytes of messages, headers included, each time that they were sent |
+//! | `aether_jetstream_reads_total` | `operation`: `replay`, `latest_version`, `latest_snapshot`; `outcome`: `ok`, an error's kind, `dropped` | reads that ended |
+//! | `aether_jetstream_read_events_total` | | events that replays gave |
+//! | `aether_jetstream_rereads_total` | `reason`, as above | requests of reads that were made once more |
+//! | `aether_jetstream_snapshot_saves_total` | `outcome`: `saved`, `superseded`, an error's kind, `dropped` | saves of snapshots that ended |
+//!
+//! | histogram | other labels | what is measured |
+//! |---|---|---|
+//! | `aether_jetstream_save_duration_seconds` | `outcome` | an append, with its wait for other writers of the process |
+//! | `aether_jetstream_commit_events` | | the events of a commit that was stored |
+//! | `aether_jetstream_read_duration_seconds` | `operation`, `outcome` | a read; of a replay all the time until its end, that of its reader included |
+//! | `aether_jetstream_snapshot_save_duration_seconds` | `outcome` | a save of a snapshot |
+//!
+//! An error's kind is as in `error.type`, but for `conflict`.
 //!
 //! # For readers in other languages
 //!
@@ -90,35 +143,66 @@
 //! # How it is made
 //!
 //! What answers and observations mean is decided by pure functions over plain values: `decide.rs`
-//! (what became of a publish), `recognise.rs` (are these events stored already),
-//! `stream_config.rs` (will this stream do), `token.rs` and `names.rs` (what is it called),
-//! `message.rs` (what is in it). `link.rs` and `batch_get.rs` talk to the server; `save.rs`,
-//! `read.rs` and `snapshot.rs` carry out the one through the other.
+//! (what became of a publish; is a commit gone), `recognise.rs` (are these events stored already),
+//! `follow.rs` (does a message follow the one before), `head.rs` (what the next commit needs to
+//! know), `stream_config.rs` and `risk.rs` (will this stream do), `token.rs` and `names.rs` (what is
+//! it called), `message.rs` and `chain.rs` (what is in it). `actors.rs` remembers. `server.rs` is
+//! what is asked of the server, `link.rs` and `batch_get.rs` ask it; `save.rs`, `newest.rs`,
+//! `seek.rs`, `scan.rs`, `read.rs`, `verify.rs` and `snapshot.rs` carry out the one through the
+//! other, and `observe.rs` tells of it. In `simulation.rs` a simulated server stands in for the
+//! real one.
 //!
+//! [spans]: https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
 //! [`StoreError::Misconfigured`]: aether_core::StoreError::Misconfigured
 //! [`StoreError::TooLarge`]: aether_core::StoreError::TooLarge
 //! [`StoreError::Indeterminate`]: aether_core::StoreError::Indeterminate
+//! [`StoreError::HistoryRegressed`]: aether_core::StoreError::HistoryRegressed
 
+mod actors;
 mod address;
 mod batch_get;
+#[cfg(feature = "_bench")]
+#[doc(hidden)]
+pub mod bench;
+mod builder;
+mod chain;
 mod config;
 mod decide;
 mod denials;
 mod errors;
+mod follow;
+mod head;
+mod heads;
+mod ledger;
 mod link;
 mod message;
+mod metrics;
 mod names;
+mod newest;
+mod observe;
 mod patience;
 mod read;
 mod recognise;
+mod risk;
 mod save;
+mod scan;
+mod seek;
+mod server;
 mod server_version;
+#[cfg(test)]
+mod simulation;
 mod snapshot;
 mod store;
 mod stream_config;
 mod streams;
 mod token;
+mod trace_context;
+mod verify;
 
 pub use async_nats;
-pub use config::{InvalidConfig, JetStreamConfig};
+pub use builder::JetStreamStoreBuilder;
+pub use config::{InvalidConfig, JetStreamConfig, Retention, Storage};
+pub use risk::Risk;
 pub use store::JetStreamStore;
+pub use trace_context::{InvalidTraceContext, TraceContext};
+pub use verify::{HistoryFault, HistoryFaultKind, HistoryReport};

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use async_nats::jetstream::publish::PublishAck;
-use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream::RawMessage;
 use async_nats::jetstream::{self, ErrorCode};
-use async_nats::{Client, HeaderMap, Message, Request};
+use async_nats::{Client, HeaderMap, Message, Request, Subject};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
@@ -25,32 +24,28 @@ const API: &str = "$JS.API";
 pub(crate) struct Link {
     pub(crate) client: Client,
     pub(crate) request_timeout: Duration,
-    pub(crate) deadline: Duration,
     pub(crate) denials: Denials,
 }
 
 /// Which message of a stream is asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Wanted<'a> {
     /// The last one on the subject.
     Last { last_by_subj: &'a str },
-    /// The first one on the subject with at least this sequence.
+    /// The first one on the subject, which may have wildcards, with at least this sequence.
     Next { seq: u64, next_by_subj: &'a str },
+    /// The one with this sequence, whatever its subject.
+    At { seq: u64 },
 }
 
 impl Link {
-    /// As much patience as one call has.
-    pub(crate) fn patience(&self) -> Patience {
-        Patience::new(self.deadline)
-    }
-
     /// Sends one request and waits for one answer.
     ///
     /// Dropping the future leaves the request sent or not.
     async fn request(
         &self,
-        subject: String,
+        subject: &str,
         headers: Option<HeaderMap>,
         body: Bytes,
         timeout: Duration,
@@ -61,14 +56,14 @@ impl Link {
         if let Some(headers) = headers {
             request = request.headers(headers);
         }
-        let answer = self.client.send_request(subject.clone(), request);
+        let answer = self.client.send_request(Subject::from(subject), request);
         tokio::select! {
             biased;
             answer = tokio::time::timeout(timeout, answer) => match answer {
                 Ok(answer) => Ok(answer?),
                 Err(_) => Err(Fault::TimedOut),
             },
-            text = denied.publishing_on(&subject) => Err(Fault::Denied(text)),
+            text = denied.publishing_on(subject) => Err(Fault::Denied(text)),
         }
     }
 
@@ -82,7 +77,7 @@ impl Link {
         let body = serde_json::to_vec(body).map_err(|e| Fault::Garbled(e.to_string()))?;
         let timeout = patience.for_request(self.request_timeout);
         let subject = format!("{API}.{call}");
-        let answer = self.request(subject, None, body.into(), timeout).await?;
+        let answer = self.request(&subject, None, body.into(), timeout).await?;
         read_answer(&answer)
     }
 
@@ -95,9 +90,7 @@ impl Link {
     ) -> Result<PublishAck, Fault> {
         let timeout = patience.for_request(self.request_timeout);
         let Outgoing { headers, body } = message;
-        let answer = self
-            .request(subject.to_owned(), Some(headers), body, timeout)
-            .await?;
+        let answer = self.request(subject, Some(headers), body, timeout).await?;
         read_answer(&answer)
     }
 
@@ -177,17 +170,18 @@ impl Answers {
     }
 }
 
+/// An answer is what was asked for, or an error: told apart by the error, which a refused publish
+/// has beside the other fields.
 fn read_answer<T: DeserializeOwned>(answer: &Message) -> Result<T, Fault> {
-    match serde_json::from_slice(&answer.payload) {
-        Ok(Response::Ok(answer)) => Ok(answer),
-        Ok(Response::Err { error }) => Err(Fault::Refused(error)),
-        Err(error) => {
-            // The two forms are told apart by trying, which hides why the right one did not fit.
-            let why = serde_json::from_slice::<T>(&answer.payload)
-                .err()
-                .unwrap_or(error);
-            Err(Fault::Garbled(why.to_string()))
-        }
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: Option<jetstream::Error>,
+    }
+    let garbled = |error: serde_json::Error| Fault::Garbled(error.to_string());
+    let refusal: Refusal = serde_json::from_slice(&answer.payload).map_err(garbled)?;
+    match refusal.error {
+        Some(error) => Err(Fault::Refused(error)),
+        None => serde_json::from_slice(&answer.payload).map_err(garbled),
     }
 }
 
@@ -208,6 +202,7 @@ fn stored(mut raw: RawMessage) -> Result<Stored, Fault> {
         .map(|message| message.headers)
         .unwrap_or_default();
     Ok(Stored {
+        subject: body.subject,
         sequence,
         headers,
         body: body.payload,

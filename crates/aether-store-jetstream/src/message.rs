@@ -8,19 +8,73 @@ use aether_core::{
     WireForm,
 };
 use async_nats::header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_EXPECTED_STREAM};
-use async_nats::{HeaderMap, HeaderValue};
+use async_nats::{HeaderMap, HeaderName, HeaderValue, Subject};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-const CONTENT_TYPE: &str = "Content-Type";
-const FORMAT_HEADER: &str = "Aether-Format";
-const FIRST_VERSION: &str = "Aether-First-Version";
-const LAST_VERSION: &str = "Aether-Last-Version";
-const SNAPSHOT_VERSION: &str = "Aether-Version";
+use crate::chain::{Digest, Link, Predecessor, read_sequences, write_sequences};
+use crate::trace_context::TraceContext;
+
+const CONTENT_TYPE: HeaderName = HeaderName::from_static("Content-Type");
+const FORMAT_HEADER: HeaderName = HeaderName::from_static("Aether-Format");
+const FIRST_VERSION: HeaderName = HeaderName::from_static("Aether-First-Version");
+const LAST_VERSION: HeaderName = HeaderName::from_static("Aether-Last-Version");
+const SNAPSHOT_VERSION: HeaderName = HeaderName::from_static("Aether-Version");
 /// Which append wrote a commit.
-const SAVE_ID: &str = "Aether-Save-Id";
+const SAVE_ID: HeaderName = HeaderName::from_static("Aether-Save-Id");
+/// What chains a commit to the ones before it.
+const PREVIOUS_VERSION: HeaderName = HeaderName::from_static("Aether-Previous-Version");
+const PREVIOUS_DIGEST: HeaderName = HeaderName::from_static("Aether-Previous-Digest");
+const PREDECESSORS: HeaderName = HeaderName::from_static("Aether-Predecessors");
+/// The headers that a commit's digest is over, in their order.
+const DIGESTED: [HeaderName; 8] = [
+    CONTENT_TYPE,
+    FORMAT_HEADER,
+    FIRST_VERSION,
+    LAST_VERSION,
+    PREVIOUS_VERSION,
+    PREDECESSORS,
+    PREVIOUS_DIGEST,
+    SAVE_ID,
+];
+/// In which trace a commit was made: W3C Trace Context, in lower case.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The version of the messages' format.
 const FORMAT: &str = "1";
+
+/// The headers that a store's commits have, with those filled in that are always the same.
+///
+/// A copy of them is cheaper than to begin with none: it has room for all, and hashes no names.
+#[derive(Debug)]
+pub(crate) struct CommitHeaders {
+    form: WireForm,
+    /// Of an actor's first commit.
+    first: HeaderMap,
+    /// Of any other.
+    next: HeaderMap,
+}
+
+impl CommitHeaders {
+    /// Of commits in this form in this stream.
+    pub(crate) fn new(stream: &str, form: WireForm) -> Self {
+        let mut first = common_headers(stream, form);
+        for name in [
+            NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
+            FIRST_VERSION,
+            LAST_VERSION,
+            SAVE_ID,
+            PREVIOUS_VERSION,
+        ] {
+            first.insert(name, "");
+        }
+        let mut next = first.clone();
+        for name in [PREVIOUS_DIGEST, PREDECESSORS] {
+            next.insert(name, "");
+        }
+        Self { form, first, next }
+    }
+}
 
 /// A message to be published.
 #[derive(Debug, Clone)]
@@ -30,22 +84,59 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The events of one commit, to be stored in this stream by the append with this id.
+    /// The events of one commit, to be stored after this sequence of the subject (0 where it has
+    /// none) by the append with this id, after the commits that the link says; and what a commit
+    /// that comes after it has to say of it.
     pub(crate) fn commit(
-        stream: &str,
+        headers: &CommitHeaders,
         events: &[Event],
-        form: WireForm,
+        expected: u64,
         save_id: &str,
-    ) -> Result<Self, WireError> {
+        link: &Link,
+    ) -> Result<(Self, Digest), WireError> {
+        let form = headers.form;
         let body = form.encode_commit(events)?;
-        let mut headers = common_headers(stream, form);
-        headers.insert(FIRST_VERSION, number(version_of(events.first())));
-        headers.insert(LAST_VERSION, number(version_of(events.last())));
+        let first = number(version_of(events.first()));
+        let last = number(version_of(events.last()));
+        let previous = number(link.previous());
+        let (previous_digest, predecessors) = match link {
+            Link::First => (String::new(), String::new()),
+            Link::After(before) => (
+                before.digest.to_string(),
+                write_sequences(&before.sequences),
+            ),
+        };
+        // In the order of `DIGESTED`: to look them up again would take longer than the digest.
+        let digested = [
+            form.media_type(),
+            FORMAT,
+            first.as_str(),
+            last.as_str(),
+            previous.as_str(),
+            &predecessors,
+            &previous_digest,
+            save_id,
+        ];
+        let digest = Digest::over(digested.into_iter(), &body);
+        let mut headers = match link {
+            Link::First => headers.first.clone(),
+            Link::After(_) => headers.next.clone(),
+        };
+        let expected = HeaderValue::from(expected);
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected);
+        headers.insert(FIRST_VERSION, first);
+        headers.insert(LAST_VERSION, last);
         headers.insert(SAVE_ID, save_id);
-        Ok(Self {
-            headers,
-            body: body.into(),
-        })
+        headers.insert(PREVIOUS_VERSION, previous);
+        if let Link::After(_) = link {
+            headers.insert(PREVIOUS_DIGEST, previous_digest);
+            headers.insert(PREDECESSORS, predecessors);
+        }
+        if let Some(trace) = events.first().and_then(traceparent) {
+            headers.insert(TRACEPARENT, trace);
+        }
+        let body = body.into();
+        Ok((Self { headers, body }, digest))
     }
 
     /// A snapshot, to be stored in this stream.
@@ -68,6 +159,17 @@ impl Outgoing {
         let sequence = HeaderValue::from(sequence);
         self.headers
             .insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, sequence);
+        self
+    }
+
+    /// Made in this trace, whatever its events say, where there is one.
+    pub(crate) fn in_trace(mut self, context: Option<&TraceContext>) -> Self {
+        if let Some(context) = context {
+            self.headers.insert(TRACEPARENT, context.to_string());
+            if let Some(state) = context.state() {
+                self.headers.insert(TRACESTATE, state);
+            }
+        }
         self
     }
 
@@ -109,9 +211,32 @@ fn version_of(event: Option<&Event>) -> Version {
     event.map_or(Version::ZERO, Event::version)
 }
 
+/// The trace that the event says it belongs to, in the form of W3C Trace Context; none where its
+/// metadata have no such ids.
+fn traceparent(event: &Event) -> Option<String> {
+    let id = |text: Option<&str>, digits: usize| {
+        text.filter(|text| {
+            text.len() == digits
+                && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+                && text.bytes().any(|b| b != b'0')
+        })
+        .map(str::to_owned)
+    };
+    let metadata = event.metadata();
+    let trace = id(metadata.trace_id(), 32)?;
+    let span = id(metadata.span_id(), 16)?;
+    Some(format!("00-{trace}-{span}-01"))
+}
+
+fn digest(headers: &HeaderMap, body: &[u8]) -> Digest {
+    let value = |name| headers.get(name).map_or("", HeaderValue::as_str);
+    Digest::over(DIGESTED.into_iter().map(value), body)
+}
+
 /// A message as it is stored, however it was read.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
+    pub(crate) subject: Subject,
     pub(crate) sequence: u64,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -129,6 +254,9 @@ pub(crate) struct Span {
 #[derive(Debug, Clone)]
 pub(crate) struct StoredCommit {
     pub(crate) sequence: u64,
+    pub(crate) digest: Digest,
+    /// What it says about the ones before it; none where it was written without.
+    pub(crate) link: Option<Link>,
     pub(crate) events: Vec<Event>,
 }
 
@@ -156,7 +284,7 @@ impl Stored {
     /// The error is the reason why this is not a commit in a format that is known.
     pub(crate) fn span(&self) -> Result<Span, String> {
         let form = self.form()?;
-        let (first, last) = (self.version(FIRST_VERSION)?, self.version(LAST_VERSION)?);
+        let (first, last) = (self.version(&FIRST_VERSION)?, self.version(&LAST_VERSION)?);
         if first.is_zero() || last < first {
             return Err(format!("its headers say versions {first} to {last}"));
         }
@@ -174,6 +302,8 @@ impl Stored {
             .map_err(|error| error.to_string())?;
         let commit = StoredCommit {
             sequence: self.sequence,
+            digest: self.digest(),
+            link: self.link()?,
             events,
         };
         if let Some(event) = commit.events.first() {
@@ -186,7 +316,39 @@ impl Stored {
                 span.first, span.last
             ));
         }
-        Ok(commit)
+        match &commit.link {
+            Some(link) if link.previous() >= first => Err(format!(
+                "it begins with version {first}, and says that it comes after version {}",
+                link.previous()
+            )),
+            _ => Ok(commit),
+        }
+    }
+
+    /// What this commit says about the ones before it; none where it was written without.
+    ///
+    /// The error is the reason why what it says can't be.
+    pub(crate) fn link(&self) -> Result<Option<Link>, String> {
+        if self.headers.get(PREVIOUS_VERSION).is_none() {
+            return Ok(None);
+        }
+        let version = self.version(&PREVIOUS_VERSION)?;
+        if version.is_zero() {
+            return Ok(Some(Link::First));
+        }
+        let (digest, sequences) = (self.header(&PREVIOUS_DIGEST)?, self.header(&PREDECESSORS)?);
+        let refuse = |name, text| format!("header {name} is {}", shortened(text));
+        let digest = Digest::parse(digest).ok_or_else(|| refuse(PREVIOUS_DIGEST, digest))?;
+        let sequences = read_sequences(sequences).ok_or_else(|| refuse(PREDECESSORS, sequences))?;
+        Ok(Some(Link::After(Predecessor {
+            version,
+            digest,
+            sequences,
+        })))
+    }
+
+    pub(crate) fn digest(&self) -> Digest {
+        digest(&self.headers, &self.body)
     }
 
     /// The snapshot, verified to be this actor's and what its headers say.
@@ -194,7 +356,7 @@ impl Stored {
     /// The error is the reason why it is not.
     pub(crate) fn snapshot(&self, actor_id: &ActorId) -> Result<ActorSnapshot, String> {
         let form = self.form()?;
-        let version = self.version(SNAPSHOT_VERSION)?;
+        let version = self.version(&SNAPSHOT_VERSION)?;
         let snapshot =
             ActorSnapshot::from_wire(form, &self.body).map_err(|error| error.to_string())?;
         check_actor(snapshot.actor_id(), actor_id)?;
@@ -210,7 +372,7 @@ impl Stored {
     /// The version that a snapshot's headers say, in whatever format the rest of it is; none
     /// where they say none.
     pub(crate) fn snapshot_version(&self) -> Option<Version> {
-        self.version(SNAPSHOT_VERSION).ok()
+        self.version(&SNAPSHOT_VERSION).ok()
     }
 
     /// Which append wrote this commit; none where it does not say.
@@ -219,7 +381,7 @@ impl Stored {
     }
 
     fn form(&self) -> Result<WireForm, String> {
-        match self.header(FORMAT_HEADER)? {
+        match self.header(&FORMAT_HEADER)? {
             FORMAT => {}
             other => {
                 return Err(format!(
@@ -228,14 +390,14 @@ impl Stored {
                 ));
             }
         }
-        let media_type = self.header(CONTENT_TYPE)?;
+        let media_type = self.header(&CONTENT_TYPE)?;
         [WireForm::MessagePack, WireForm::Json]
             .into_iter()
             .find(|form| form.media_type() == media_type)
             .ok_or_else(|| format!("content type {} is not known", shortened(media_type)))
     }
 
-    fn version(&self, name: &'static str) -> Result<Version, String> {
+    fn version(&self, name: &HeaderName) -> Result<Version, String> {
         let text = self.header(name)?;
         text.parse::<u64>()
             .ok()
@@ -245,9 +407,9 @@ impl Stored {
             .ok_or_else(|| format!("header {name} is {}, not a version", shortened(text)))
     }
 
-    fn header(&self, name: &'static str) -> Result<&str, String> {
+    fn header(&self, name: &HeaderName) -> Result<&str, String> {
         self.headers
-            .get(name)
+            .get(name.clone())
             .map(|value| value.as_str())
             .ok_or_else(|| format!("header {name} is missing"))
     }
@@ -285,6 +447,15 @@ impl Incarnation {
         match events.last() {
             Some(event) => self.position(sequence, events.len() - 1, event),
             None => Position::new(self.0, sequence, 0),
+        }
+    }
+
+    /// Something that should be at this sequence, or is not to be had from there, and why.
+    pub(crate) fn malformed_at(self, sequence: u64, reason: String) -> ReplayError {
+        ReplayError {
+            position: Position::new(self.0, sequence, 0),
+            reason,
+            raw: Bytes::new(),
         }
     }
 

@@ -1,18 +1,21 @@
-//! What things are called on the server: two streams, and a subject in each for every actor.
+//! What things are called on the server: two or three streams, and a subject for every actor.
 //!
 //! | what | name |
 //! |---|---|
 //! | stream of events | `<base>`, or `<base>=<namespace token>` |
 //! | stream of snapshots | the same and `=~snapshots` |
+//! | stream of heads | the same and `=~heads` |
 //! | an actor's events | `<stream of events>.events.<category token>.<actor token>` |
+//! | an actor's newest commit among the heads | the same: it is a copy of that message |
 //! | an actor's snapshot | `<stream of events>.snapshots.<category token>.<actor token>` |
 //!
 //! # Why different stores never share a name
 //!
 //! A base name has no `=`, so the first `=` of a stream's name ends it. What follows is a
-//! [token](crate::token), which has one namespace, or `~snapshots`, which no token is (none begins
-//! with `~`), or a token and then `=~snapshots`, which no token ends with (after `=~` a token has
-//! 64 hexadecimal digits). The subjects begin with the stream's name as their first token.
+//! [token](crate::token), which has one namespace, or `~snapshots` or `~heads`, which no token is
+//! (none begins with `~`), or a token and then `=~snapshots` or `=~heads`, which no token ends with
+//! (after `=~` a token has 64 hexadecimal digits). The subjects begin with the stream's name as
+//! their first token.
 
 use aether_core::{ActorId, Namespace};
 
@@ -22,6 +25,8 @@ use crate::token::{TOKEN_BYTES_MAX, token};
 pub(crate) const BASE_BYTES_MAX: usize = 40;
 /// What the name of the snapshots' stream ends with.
 const SNAPSHOTS: &str = "=~snapshots";
+/// What the name of the heads' stream ends with.
+const HEADS: &str = "=~heads";
 /// The most bytes that the server takes as a stream's name; a directory is called by it.
 const STREAM_NAME_BYTES_MAX: usize = 255;
 
@@ -29,12 +34,18 @@ const _: () = assert!(
     BASE_BYTES_MAX + "=".len() + TOKEN_BYTES_MAX + SNAPSHOTS.len() <= STREAM_NAME_BYTES_MAX,
     "every base name and namespace must make a name that the server takes"
 );
+const _: () = assert!(
+    HEADS.len() <= SNAPSHOTS.len(),
+    "the longest name is a snapshots' stream's"
+);
 
 /// The names of one store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Names {
     pub(crate) events_stream: String,
     pub(crate) snapshots_stream: String,
+    /// Only with a finite retention is there such a stream.
+    pub(crate) heads_stream: String,
 }
 
 impl Names {
@@ -44,9 +55,11 @@ impl Names {
             Some(namespace) => format!("{base}={}", token(namespace.as_str())),
         };
         let snapshots_stream = format!("{events_stream}{SNAPSHOTS}");
+        let heads_stream = format!("{events_stream}{HEADS}");
         Self {
             events_stream,
             snapshots_stream,
+            heads_stream,
         }
     }
 
@@ -60,7 +73,7 @@ impl Names {
         format!("{}.snapshots.*.*", self.events_stream)
     }
 
-    /// The subject of an actor's events.
+    /// The subject of an actor's events, on the stream of heads, too.
     pub(crate) fn events_subject(&self, actor_id: &ActorId) -> String {
         self.subject("events", actor_id)
     }
@@ -72,7 +85,7 @@ impl Names {
 
     fn subject(&self, kind: &str, actor_id: &ActorId) -> String {
         let (category, actor) = (token(actor_id.category()), token(actor_id.as_str()));
-        format!("{}.{kind}.{category}.{actor}", self.events_stream)
+        [&self.events_stream, kind, &category, &actor].join(".")
     }
 }
 
@@ -93,6 +106,7 @@ mod tests {
         let id = ActorId::new("order-12.3").unwrap();
         assert_eq!(plain.events_stream, "orders");
         assert_eq!(plain.snapshots_stream, "orders=~snapshots");
+        assert_eq!(plain.heads_stream, "orders=~heads");
         assert_eq!(
             plain.events_subject(&id),
             "orders.events.order.order-12=2E3"
@@ -105,6 +119,7 @@ mod tests {
         let spaced = names("orders", "eu.west");
         assert_eq!(spaced.events_stream, "orders=eu=2Ewest");
         assert_eq!(spaced.snapshots_stream, "orders=eu=2Ewest=~snapshots");
+        assert_eq!(spaced.heads_stream, "orders=eu=2Ewest=~heads");
         assert_eq!(
             spaced.events_subject(&id),
             "orders=eu=2Ewest.events.order.order-12=2E3"
@@ -133,8 +148,16 @@ mod tests {
             names("a", "").snapshots_stream
         );
         assert_ne!(
+            names("a", "~heads").events_stream,
+            names("a", "").heads_stream
+        );
+        assert_ne!(
             names("a", "x=~snapshots").events_stream,
             names("a", "x").snapshots_stream
+        );
+        assert_ne!(
+            names("a", "x=~heads").events_stream,
+            names("a", "x").heads_stream
         );
     }
 
@@ -146,6 +169,7 @@ mod tests {
         prop_oneof![
             "[ab_=~-]{0,3}",
             Just("~snapshots".to_owned()),
+            Just("~heads".to_owned()),
             "[.a]{66,80}"
         ]
     }
@@ -155,10 +179,13 @@ mod tests {
         fn different_stores_have_different_streams(
             a in (base(), namespace()), b in (base(), namespace()),
         ) {
-            let (one, other) = (names(&a.0, &a.1), names(&b.0, &b.1));
-            prop_assert_eq!(a == b, one.events_stream == other.events_stream);
-            prop_assert_eq!(a == b, one.snapshots_stream == other.snapshots_stream);
-            prop_assert_ne!(&one.events_stream, &other.snapshots_stream);
+            let all = |names: Names| [names.events_stream, names.snapshots_stream, names.heads_stream];
+            let (ones, others) = (all(names(&a.0, &a.1)), all(names(&b.0, &b.1)));
+            for (i, one) in ones.iter().enumerate() {
+                for (j, other) in others.iter().enumerate() {
+                    prop_assert_eq!(a == b && i == j, one == other);
+                }
+            }
         }
 
         #[test]

@@ -1,129 +1,41 @@
 //! Reading one actor's history.
 //!
-//! The tail is read first, from the leader, and the rest up to it: a history that ends before its
-//! tail is a stale answer and is asked for again, never passed on as if it were whole. Before the
-//! tail the server is asked how many messages there are: one that it counts and does not give,
-//! because it is damaged on its disk, would be a hole that nobody sees.
+//! The newest message is read first, from the leader, and the rest up to it. Each commit is
+//! compared with what the next one says of it: what is missing, was changed, or was lost and
+//! written again is reported where it shows. What the links can't show (a first commit that is
+//! damaged, commits without links) the server's own count does.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use aether_core::{ActorId, EventStream, RecordedEvent, StoreError, Version};
-use serde::{Deserialize, Serialize};
 
-use crate::batch_get::{PAGE_MESSAGES, Page};
-use crate::errors::{Fault, unavailable};
-use crate::link::Wanted;
-use crate::message::Stored;
+use crate::follow::{Follower, Wrong};
+use crate::message::{Stored, StoredCommit};
+use crate::newest::{Newest, NewestMessage};
 use crate::patience::Patience;
+use crate::scan::Scan;
+use crate::snapshot;
 use crate::store::Shared;
 
 /// The actor's events from this version on.
 pub(crate) fn events(store: Shared, actor_id: ActorId, from: Version) -> EventStream {
-    let replay = Replay::new(store, actor_id, from);
-    Box::pin(futures_util::stream::unfold(replay, |mut replay| async {
-        let item = replay.next().await?;
-        Some((item, replay))
-    }))
-}
-
-/// The last message of an actor's events, from the leader; none where it has none.
-///
-/// With `at_least`, an answer that is older than this sequence is asked for again.
-pub(crate) async fn tail(
-    store: &Shared,
-    subject: &str,
-    at_least: u64,
-    patience: &mut Patience,
-) -> Result<Option<Stored>, StoreError> {
-    const ACTION: &str = "read the actor's last event";
-    let stream = &store.names.events_stream;
-    loop {
-        let fault = match newest(store, subject, patience).await {
-            Ok(Newest::Message(stored)) if stored.sequence >= at_least => return Ok(Some(stored)),
-            Ok(Newest::None) if at_least == 0 => return Ok(None),
-            Ok(Newest::Message(_) | Newest::None) => {
-                Fault::Garbled(format!("older than message {at_least}, which was seen"))
-            }
-            Ok(Newest::Unreadable { messages }) => {
-                if !patience.pause().await {
-                    let reason = format!(
-                        "the server counts {messages} message(s) on {subject:?} and finds no last one"
-                    );
-                    return Err(store.incarnation.malformed(nothing_at(0), reason).into());
-                }
-                continue;
-            }
-            Err(fault) => fault,
-        };
-        if !fault.may_pass() || !patience.pause().await {
-            return Err(fault.into_store_error(ACTION, stream));
-        }
-        tracing::debug!(subject, %fault, "reading the last message again");
-    }
-}
-
-/// What the leader says about the newest message of a subject.
-enum Newest {
-    Message(Stored),
-    None,
-    /// It has messages, and the last one can't be found: it is damaged on the server's disk.
-    Unreadable {
-        messages: u64,
-    },
-}
-
-async fn newest(store: &Shared, subject: &str, patience: &Patience) -> Result<Newest, Fault> {
-    let stream = &store.names.events_stream;
-    let wanted = Wanted::Last {
-        last_by_subj: subject,
-    };
-    if let Some(stored) = store.link.message(stream, &wanted, patience).await? {
-        return Ok(Newest::Message(stored));
-    }
-    // "Not found" is also what the server says of a message that is damaged: it would then take
-    // version 1 again. So ask how many it knows of.
-    match count(store, subject, patience).await? {
-        0 => Ok(Newest::None),
-        messages => Ok(Newest::Unreadable { messages }),
-    }
-}
-
-/// How many messages the server knows of on this subject.
-async fn count(store: &Shared, subject: &str, patience: &Patience) -> Result<u64, Fault> {
-    #[derive(Serialize)]
-    struct Filter<'a> {
-        subjects_filter: &'a str,
-    }
-    #[derive(Deserialize)]
-    struct Info {
-        state: State,
-    }
-    #[derive(Deserialize)]
-    struct State {
-        #[serde(default)]
-        subjects: HashMap<String, u64>,
-    }
-    let call = format!("STREAM.INFO.{}", store.names.events_stream);
-    let filter = Filter {
-        subjects_filter: subject,
-    };
-    let info: Info = store.link.api(&call, &filter, patience).await?;
-    Ok(info.state.subjects.values().sum())
-}
-
-/// For a report of what is missing, which has no bytes to be shown.
-fn nothing_at(sequence: u64) -> Stored {
-    Stored {
-        sequence,
-        headers: async_nats::HeaderMap::new(),
-        body: bytes::Bytes::new(),
-    }
+    let replay = (Replay::new(store, actor_id, from), None);
+    Box::pin(futures_util::stream::unfold(
+        replay,
+        |(mut replay, call)| async {
+            // It may have been made long before it is polled.
+            let observer = &replay.store.ledger.observer;
+            let mut call = call.unwrap_or_else(|| observer.replay(&replay.actor_id));
+            let item = call.watch_next(replay.next()).await?;
+            Some((item, (replay, Some(call))))
+        },
+    ))
 }
 
 /// Why a history of which the server gave this many messages is not whole; none where it is.
 ///
 /// More than it counted are those that were stored after it had.
-fn incomplete(counted: u64, given: u64) -> Option<String> {
+pub(crate) fn incomplete(counted: u64, given: u64) -> Option<String> {
     (given < counted).then(|| {
         format!(
             "the server counts {counted} message(s) and gives {given} up to the last: what is \
@@ -132,23 +44,23 @@ fn incomplete(counted: u64, given: u64) -> Option<String> {
     })
 }
 
-/// An actor's latest version, from its last message.
+/// An actor's latest version, from its newest commit.
 pub(crate) async fn latest_version(
     store: &Shared,
     actor_id: &ActorId,
 ) -> Result<Version, StoreError> {
-    let subject = store.names.events_subject(actor_id);
-    let Some(tail) = tail(store, &subject, 0, &mut store.link.patience()).await? else {
-        return Ok(Version::ZERO);
-    };
-    match tail.commit(actor_id) {
-        Ok(commit) => Ok(commit.last()),
-        Err(reason) => Err(store.incarnation.malformed(tail, reason).into()),
+    let subject = store.ledger.names.events_subject(actor_id);
+    let reader = store.reader(actor_id, &subject);
+    let mut patience = store.ledger.patience();
+    reader.check_incarnation(&patience).await?;
+    match reader.newest(reader.floor(), &mut patience).await? {
+        Newest::Nothing => Ok(Version::ZERO),
+        Newest::Commit(head, _) | Newest::Expired(head, _) => Ok(head.version),
     }
 }
 
-/// A history while it is being read: at most one page of it is in memory.
-pub(crate) struct Replay {
+/// A history while it is being read.
+struct Replay {
     store: Shared,
     actor_id: ActorId,
     subject: String,
@@ -156,72 +68,47 @@ pub(crate) struct Replay {
     patience: Patience,
     phase: Phase,
     /// How many messages the server counted before the tail was pinned: there are at least as
-    /// many up to the tail, because none is ever removed.
+    /// many up to the tail where none is ever removed. 0 where they expire.
     counted: u64,
-    /// How many it has given so far.
-    given: u64,
-    /// How many messages are asked for at once. Halved with every fault: the client's own buffer
-    /// may be too small for more, and what does not fit is lost.
-    page_messages: u32,
-    /// Whether the last try failed. If not, all the time there is begins anew with the next one:
-    /// what the reader of the stream did in between is his own time.
-    retrying: bool,
+    /// Whether something that is missing was reported where it shows.
+    reported: bool,
     /// Events that were read and not yet passed on.
     ready: VecDeque<RecordedEvent>,
-    /// The version that the next commit must be above.
-    last: Version,
+    follower: Follower,
 }
 
 enum Phase {
     Start,
-    /// Reading up to the tail; the next message has at least the sequence `next`.
-    Reading {
-        tail: u64,
-        next: u64,
-        page: Option<Page>,
-    },
-    /// The tail was read, and not all before it: to be said when its events were passed on.
-    Incomplete {
-        tail: u64,
-        reason: String,
-    },
+    Reading(Scan),
     End,
 }
 
 impl Replay {
-    pub(crate) fn new(store: Shared, actor_id: ActorId, from: Version) -> Self {
+    fn new(store: Shared, actor_id: ActorId, from: Version) -> Self {
         Self {
-            subject: store.names.events_subject(&actor_id),
-            patience: store.link.patience(),
+            subject: store.ledger.names.events_subject(&actor_id),
+            patience: store.ledger.patience(),
             store,
             actor_id,
             from,
             phase: Phase::Start,
             counted: 0,
-            given: 0,
-            page_messages: PAGE_MESSAGES,
-            retrying: false,
+            reported: false,
             ready: VecDeque::new(),
-            last: Version::ZERO,
+            follower: Follower::default(),
         }
     }
 
     /// The next event. After [`StoreError::Malformed`] others may follow, after any other error
     /// nothing does.
-    pub(crate) async fn next(&mut self) -> Option<Result<RecordedEvent, StoreError>> {
+    async fn next(&mut self) -> Option<Result<RecordedEvent, StoreError>> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Some(Ok(event));
             }
             let step = match &self.phase {
                 Phase::Start => self.pin_tail().await,
-                Phase::Reading { .. } => self.read_on().await,
-                Phase::Incomplete { tail, reason } => {
-                    let (incarnation, tail) = (self.store.incarnation, *tail);
-                    let malformed = incarnation.malformed(nothing_at(tail), reason.clone());
-                    self.phase = Phase::End;
-                    Err(malformed.into())
-                }
+                Phase::Reading(_) => self.read_on().await,
                 Phase::End => return None,
             };
             match step {
@@ -235,169 +122,117 @@ impl Replay {
         }
     }
 
-    /// Reads the tail, and passes it on where nothing else is asked for.
+    /// Reads the newest message, and passes it on where nothing else is asked for.
     async fn pin_tail(&mut self) -> Result<(), StoreError> {
         // The stream may have been made long before it is polled.
         self.patience.renew();
         self.phase = Phase::End;
-        self.counted = self.count().await?;
-        let Some(tail) = tail(&self.store, &self.subject, 0, &mut self.patience).await? else {
-            return Ok(());
+        let store = self.store.clone();
+        let reader = store.reader(&self.actor_id, &self.subject);
+        reader.check_incarnation(&self.patience).await?;
+        if !store.ledger.expires {
+            self.counted = reader.count(&mut self.patience).await?;
+        }
+        let newest = reader.newest_message(reader.floor(), &mut self.patience);
+        let tail = match newest.await? {
+            NewestMessage::Nothing => return Ok(()),
+            NewestMessage::Expired(kept) => {
+                let commit = reader.commit(&kept)?;
+                reader.observe(&commit);
+                return self.refuse_truncated(commit.last()).await;
+            }
+            NewestMessage::Message(tail) => tail,
         };
-        match tail.commit(&self.actor_id) {
-            Ok(commit) if self.from >= commit.first() => self.accept(&tail),
-            // One that is malformed is reported in its turn.
-            Ok(_) | Err(_) => {
-                self.phase = Phase::Reading {
-                    tail: tail.sequence,
-                    next: 1,
-                    page: None,
-                };
-                Ok(())
+        // One that is malformed is reported in its turn.
+        if let Ok(commit) = tail.commit(&self.actor_id) {
+            reader.observe(&commit);
+            if self.from >= commit.first() {
+                self.pass_on(commit);
+                return Ok(());
             }
         }
+        self.phase = Phase::Reading(Scan::up_to(tail.sequence));
+        Ok(())
     }
 
-    /// How many messages the server knows of, asked until there is an answer.
-    async fn count(&mut self) -> Result<u64, StoreError> {
-        loop {
-            let fault = match count(&self.store, &self.subject, &self.patience).await {
-                Ok(messages) => return Ok(messages),
-                Err(fault) => fault,
-            };
-            if !fault.may_pass() || !self.patience.pause().await {
-                return Err(fault.into_store_error("count the actor's commits", self.stream()));
-            }
-            tracing::debug!(subject = self.subject, %fault, "counting the commits again");
+    /// Refuses a history whose versions up to this one have expired, where they are asked for.
+    ///
+    /// Who asks from just the last of them on, and has a snapshot that covers it, is bringing a
+    /// state back: the snapshot stands in for what has expired.
+    async fn refuse_truncated(&self, after: Version) -> Result<(), StoreError> {
+        if self.from > after {
+            return Ok(());
         }
+        if self.from == after {
+            let snapshot = snapshot::latest(&self.store, &self.actor_id).await;
+            if matches!(snapshot, Ok(Some(snapshot)) if snapshot.version() >= after) {
+                return Ok(());
+            }
+        }
+        Err(StoreError::HistoryTruncated {
+            actor_id: self.actor_id.clone(),
+            after,
+        })
     }
 
     /// Reads one more message, or finds that there is none.
     async fn read_on(&mut self) -> Result<(), StoreError> {
-        let Phase::Reading { tail, next, page } = &mut self.phase else {
+        let Phase::Reading(scan) = &mut self.phase else {
             return Ok(());
         };
-        if !self.retrying {
-            self.patience.renew();
-        }
-        let (tail, from) = (*tail, *next);
-        let size = self.page_messages;
-        let one = if self.retrying {
-            read_alone(&self.store, &self.subject, from, size, page, &self.patience).await
-        } else {
-            read_one(&self.store, &self.subject, from, size, page).await
-        };
-        let fault = match one {
-            Ok(Some(stored)) if stored.sequence <= tail => {
-                self.retrying = false;
-                *next = stored.sequence + 1;
-                self.given += 1;
-                if stored.sequence == tail {
-                    self.phase = match incomplete(self.counted, self.given) {
-                        Some(reason) => Phase::Incomplete { tail, reason },
-                        None => Phase::End,
-                    };
+        let (store, subject) = (&self.store, &self.subject);
+        match scan.next(store, subject, &mut self.patience).await? {
+            Some(stored) => self.accept(&stored).await,
+            None => {
+                let (tail, given) = (scan.tail(), scan.given());
+                self.phase = Phase::End;
+                match incomplete(self.counted, given) {
+                    Some(reason) if !self.reported => {
+                        let incarnation = self.store.ledger.incarnation;
+                        Err(incarnation.malformed_at(tail, reason).into())
+                    }
+                    _ => Ok(()),
                 }
-                return self.accept(&stored);
             }
-            // Only the tail itself is the end.
-            Ok(Some(Stored { sequence, .. })) => Fault::Garbled(format!(
-                "message {sequence} is the first from {from} on, though {tail} was there"
-            )),
-            Ok(None) => {
-                Fault::Garbled(format!("no message from {from} on, though {tail} is there"))
+        }
+    }
+
+    /// Takes in a message: its events from the wanted version on are ready to be passed on, also
+    /// where it does not follow the one before it, which is reported.
+    async fn accept(&mut self, stored: &Stored) -> Result<(), StoreError> {
+        let (commit, wrong) = self.follower.follow(&self.actor_id, stored, self.from);
+        let expires = self.store.ledger.expires;
+        if let Some(Wrong::Misplaced { says, found }) = wrong
+            && expires
+            && found.is_zero()
+        {
+            self.refuse_truncated(says).await?;
+        }
+        if let Some(commit) = commit {
+            self.pass_on(commit);
+        }
+        match wrong {
+            None => Ok(()),
+            Some(Wrong::Misplaced { found, .. }) if expires && found.is_zero() => Ok(()),
+            Some(wrong) => {
+                self.reported |= matches!(wrong, Wrong::Misplaced { .. });
+                let incarnation = self.store.ledger.incarnation;
+                Err(incarnation
+                    .malformed(stored.clone(), wrong.to_string())
+                    .into())
             }
-            Err(fault) => fault,
-        };
-        *page = None;
-        self.retrying = true;
-        self.page_messages = (size / 2).max(1);
-        if !fault.may_pass() {
-            return Err(fault.into_store_error("read the actor's events", self.stream()));
         }
-        if !self.patience.pause().await {
-            return Err(unavailable("read the actor's events up to the last", fault));
-        }
-        tracing::debug!(subject = self.subject, %fault, "reading the history again from {from}");
-        Ok(())
     }
 
-    fn stream(&self) -> &str {
-        &self.store.names.events_stream
-    }
-
-    /// Takes in a commit: its events from the wanted version on are ready to be passed on.
-    fn accept(&mut self, stored: &Stored) -> Result<(), StoreError> {
-        self.verify(stored).map_err(|reason| {
-            self.store
-                .incarnation
-                .malformed(stored.clone(), reason)
-                .into()
-        })
-    }
-
-    fn verify(&mut self, stored: &Stored) -> Result<(), String> {
-        let span = stored.span()?;
-        if span.first <= self.last {
-            return Err(format!(
-                "version {} after version {}",
-                span.first, self.last
-            ));
-        }
-        if span.last >= self.from {
-            let commit = stored.commit(&self.actor_id)?;
-            let events = commit.events.into_iter().enumerate();
-            let wanted = events.filter(|(_, event)| event.version() >= self.from);
-            self.ready.extend(wanted.map(|(index, event)| {
-                let incarnation = self.store.incarnation;
-                let position = incarnation.position(commit.sequence, index, &event);
-                RecordedEvent::new(event, position)
-            }));
-        }
-        self.last = span.last;
-        Ok(())
-    }
-}
-
-/// The next message from this sequence on, from the page or from a new one; none where even a
-/// new page is empty.
-async fn read_one(
-    store: &Shared,
-    subject: &str,
-    from: u64,
-    page_messages: u32,
-    page: &mut Option<Page>,
-) -> Result<Option<Stored>, Fault> {
-    if let Some(open) = page
-        && let Some(stored) = open.next().await?
-    {
-        return Ok(Some(stored));
-    }
-    let stream = &store.names.events_stream;
-    let opened = Page::open(&store.link, stream, subject, from, page_messages).await?;
-    page.insert(opened).next().await
-}
-
-/// The same after a fault: the next message by itself, if it can be had so.
-///
-/// That answer has the headers in base64. Within a page, headers that are none end the
-/// connection, each time.
-async fn read_alone(
-    store: &Shared,
-    subject: &str,
-    from: u64,
-    page_messages: u32,
-    page: &mut Option<Page>,
-    patience: &Patience,
-) -> Result<Option<Stored>, Fault> {
-    let wanted = Wanted::Next {
-        seq: from,
-        next_by_subj: subject,
-    };
-    let stream = &store.names.events_stream;
-    match store.link.message(stream, &wanted, patience).await? {
-        Some(stored) => Ok(Some(stored)),
-        None => read_one(store, subject, from, page_messages, page).await,
+    /// The events from the wanted version on are to be passed on.
+    fn pass_on(&mut self, commit: StoredCommit) {
+        let (incarnation, sequence) = (self.store.ledger.incarnation, commit.sequence);
+        let events = commit.events.into_iter().enumerate();
+        let wanted = events.filter(|(_, event)| event.version() >= self.from);
+        self.ready.extend(wanted.map(|(index, event)| {
+            let position = incarnation.position(sequence, index, &event);
+            RecordedEvent::new(event, position)
+        }));
     }
 }
 

@@ -7,8 +7,10 @@ use aether_core::{Event, EventDraft, EventMismatch, StoreError, Version, WireFor
 pub(crate) enum Found {
     /// All of them, as they are stored.
     All(Vec<Event>),
-    /// At least one is not there.
-    Missing,
+    /// Some of them, and not the others: they were offered in another company before.
+    Some,
+    /// Not one of them.
+    None,
 }
 
 /// Looks for events among stored ones, both by rising version.
@@ -25,18 +27,18 @@ pub(crate) fn find(offered: &[Event], stored: &[Event]) -> Result<Found, StoreEr
     collect(lookups)
 }
 
-/// Looks whether the newest of the stored events are what these drafts became.
+/// Looks for drafts among stored events, by their ids: whatever version they became.
 ///
 /// # Errors
 ///
-/// [`StoreError::EventMismatch`] where one is there, by id, with other content.
-pub(crate) fn find_drafts(drafts: &[EventDraft], newest: &[Event]) -> Result<Found, StoreError> {
-    let Some(first) = newest.len().checked_sub(drafts.len()) else {
-        return Ok(Found::Missing);
-    };
-    collect(drafts.iter().zip(&newest[first..]).map(|(draft, stored)| {
+/// [`StoreError::EventMismatch`] where one is there with other content.
+pub(crate) fn find_drafts(drafts: &[EventDraft], stored: &[Event]) -> Result<Found, StoreError> {
+    collect(drafts.iter().map(|draft| {
+        let stored = stored
+            .iter()
+            .find(|stored| stored.id() == draft.event_id())?;
         let numbered = draft.clone().at(stored.version()).ok()?;
-        (stored.id() == numbered.id()).then(|| (stored, same(&numbered, stored)))
+        Some((stored, same(&numbered, stored)))
     }))
 }
 
@@ -45,10 +47,10 @@ fn collect<'s>(
     lookups: impl Iterator<Item = Option<(&'s Event, bool)>>,
 ) -> Result<Found, StoreError> {
     let mut events = Vec::new();
-    let mut complete = true;
+    let mut missing = false;
     for lookup in lookups {
         match lookup {
-            None => complete = false,
+            None => missing = true,
             Some((stored, true)) => events.push(stored.clone()),
             Some((stored, false)) => {
                 let mismatch = EventMismatch {
@@ -60,10 +62,10 @@ fn collect<'s>(
             }
         }
     }
-    Ok(if complete {
-        Found::All(events)
-    } else {
-        Found::Missing
+    Ok(match (missing, events.is_empty()) {
+        (false, _) => Found::All(events),
+        (true, true) => Found::None,
+        (true, false) => Found::Some,
     })
 }
 
@@ -125,16 +127,21 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_missing_or_anothers_makes_all_missing() {
+    fn one_that_is_missing_or_anothers_is_not_all() {
         let stored = [event(1), event(2)];
         for offered in [
             vec![event(1)],                    // another event of that version
             vec![stored[1].clone(), event(3)], // one more
             vec![stored[0].clone(), event(2)], // one replaced
         ] {
-            assert_eq!(find(&offered, &stored).unwrap(), Found::Missing);
+            let found = if offered.len() == 1 {
+                Found::None
+            } else {
+                Found::Some
+            };
+            assert_eq!(find(&offered, &stored).unwrap(), found);
         }
-        assert_eq!(find(&[event(1)], &[]).unwrap(), Found::Missing);
+        assert_eq!(find(&[event(1)], &[]).unwrap(), Found::None);
     }
 
     #[test]
@@ -150,30 +157,25 @@ mod tests {
     }
 
     #[test]
-    fn drafts_are_found_where_they_are_the_newest() {
+    fn drafts_are_found_by_their_ids_whatever_they_became() {
         let drafts = [draft(&1), draft(&2)];
         let numbered: Vec<Event> = drafts
             .iter()
             .zip([4_u32, 5])
             .map(|(draft, version)| draft.clone().at(version.into()).unwrap())
             .collect();
-        assert_eq!(
-            find_drafts(&drafts, &numbered).unwrap(),
-            Found::All(numbered.clone())
-        );
-        assert_eq!(
-            find_drafts(&drafts[1..], &numbered).unwrap(),
-            Found::All(numbered[1..].to_vec())
-        );
-        assert_eq!(
-            find_drafts(&drafts[..1], &numbered).unwrap(),
-            Found::Missing
-        );
-        assert_eq!(
-            find_drafts(&drafts, &numbered[1..]).unwrap(),
-            Found::Missing
-        );
-        assert_eq!(find_drafts(&drafts, &[]).unwrap(), Found::Missing);
+        let all = |events: &[Event]| Found::All(events.to_vec());
+        let among = |drafts: &[EventDraft], stored: &[Event]| find_drafts(drafts, stored).unwrap();
+        assert_eq!(among(&drafts, &numbered), all(&numbered));
+        assert_eq!(among(&drafts[1..], &numbered), all(&numbered[1..]));
+        // A part of a larger commit, and with others behind it.
+        let [first, second] = [numbered[0].clone(), numbered[1].clone()];
+        let later = [event(3), first, second, event(6)];
+        assert_eq!(among(&drafts[..1], &later), all(&numbered[..1]));
+        assert_eq!(among(&drafts, &later), all(&numbered));
+        assert_eq!(among(&drafts, &numbered[1..]), Found::Some);
+        assert_eq!(among(&drafts, &[event(4)]), Found::None);
+        assert_eq!(among(&drafts, &[]), Found::None);
         let other = [changed(&numbered[0]), numbered[1].clone()];
         assert!(is_mismatch(&find_drafts(&drafts, &other)));
     }

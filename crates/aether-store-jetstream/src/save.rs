@@ -1,84 +1,279 @@
 //! Saving a commit: a compare-and-set in the server, and what to make of its answers.
 //!
-//! 1. Read the actor's last message. Are the events there already? Does its version allow them?
-//! 2. Publish, on the condition that this message is still the subject's last.
-//! 3. Acknowledged: stored. Anything else: look what is there instead ([`decide`]), and publish
-//!    the identical message again, begin anew after another's commit, or give up.
+//! 1. Begin with what is known of the actor: its newest commit as it was seen last, or, for a
+//!    first version of an actor that was never seen, nothing. Where that does not do, read the
+//!    newest commit. Are the events there already? Does its version allow them?
+//! 2. Publish, on the condition that this commit is still the subject's last.
+//! 3. Acknowledged: stored. Anything else: look what is there instead (`decide.rs`), and publish
+//!    the identical message again, begin anew after another's commit that was read, or give up.
+//!
+//! # Why it is right
+//!
+//! - *Stored once.* All copies of a message expect the same predecessor, so the server takes one
+//!   at most, and it stays what is in the slot. A message with other events, or after another
+//!   predecessor, is made only when the slot was seen to be taken: from then on no copy of the
+//!   earlier one can be taken. (The one other case is a predecessor that was seen to have
+//!   expired; the events stay the same then, and whichever copy comes first is the subject's last,
+//!   which the other does not expect.)
+//! - *Nothing is concluded from a refusal or a silence*: `Ok` needs an acknowledgement or the
+//!   message in the slot; a conflict needs a commit that was read, or the ids of one.
+//! - *Dropping the future* leaves copies on their way, or none. Whatever comes of them, what is
+//!   remembered of the actor stays true: it is only ever raised to what was seen.
+
+mod ground;
+mod publish;
+mod recognition;
+
+use std::sync::atomic::AtomicU32;
 
 use aether_core::{
-    Appended, Commit, CommitContent, Event, EventId, Indeterminate, Position, RecordedEvent,
-    StoreError, SystemClock, Version,
+    Appended, Commit, CommitContent, Event, EventDraft, EventId, ExpectedVersion, Position,
+    StoreError, StoredNotifier, SystemClock, Version,
 };
 
-use crate::decide::{Answer, Slot, Step, decide};
 use crate::errors::{Fault, unavailable};
-use crate::link::Wanted;
-use crate::message::{Outgoing, StoredCommit};
+use crate::head::Head;
+use crate::ledger::Ledger;
+use crate::newest::{Floor, Newest, Reader};
+use crate::observe::Lookup;
 use crate::patience::Patience;
-use crate::read::{Replay, tail};
-use crate::recognise::{Found, find, find_drafts, first_version, identical};
-use crate::store::Shared;
+use crate::recognise::first_version;
+use crate::server::Server;
+use ground::Ground;
+use publish::Published;
 
 const ACTION: &str = "save events";
 
-/// How a publish ended that did not fail.
-enum Published {
-    Stored { sequence: u64 },
-    Repeated { sequence: u64 },
-    Beaten { by: u64 },
+/// How often it is looked whether a version that is expected is there after all.
+const BEHIND_LOOKS: u32 = 5;
+
+/// What a look at the newest commit led to.
+enum Looked {
+    /// The events are stored already.
+    Answer(Appended),
+    Ground(Ground),
 }
 
 /// Stores a commit.
-pub(crate) async fn append(store: &Shared, commit: Commit) -> Result<Appended, StoreError> {
+pub(crate) async fn append<S: Server>(
+    server: &S,
+    ledger: &Ledger,
+    notifier: Option<&StoredNotifier>,
+    commit: Commit,
+) -> Result<Appended, StoreError> {
+    let subject = ledger.names.events_subject(commit.actor_id());
     let save = Save {
-        store,
-        subject: store.names.events_subject(commit.actor_id()),
-        commit,
+        reader: Reader {
+            server,
+            ledger,
+            actor_id: commit.actor_id(),
+            subject: &subject,
+        },
+        commit: &commit,
         // A ULID is as good a name for an append as for an event.
         id: EventId::generate(&SystemClock),
+        notifier,
+        attempts: AtomicU32::new(0),
     };
-    save.run().await
+    let mut patience = ledger.patience();
+    let _turn = match ledger.actors.turn_now(commit.actor_id()) {
+        Some(turn) => turn,
+        None => {
+            let turn = ledger.actors.turn(commit.actor_id());
+            let turn = Box::pin(tokio::time::timeout(patience.left(), turn)).await;
+            turn.map_err(|_| unavailable(ACTION, Fault::TimedOut))?
+        }
+    };
+    save.run(&mut patience).await
 }
 
-struct Save<'s> {
-    store: &'s Shared,
-    subject: String,
-    commit: Commit,
+/// What is rare is awaited in a box: what a future may wait for is a part of it, and a warm save
+/// moves it several times.
+struct Save<'s, S> {
+    reader: Reader<'s, S>,
+    commit: &'s Commit,
     /// Tells what this append has stored from the same events stored by another.
     id: EventId,
+    notifier: Option<&'s StoredNotifier>,
+    /// How often something was sent.
+    attempts: AtomicU32,
 }
 
-impl Save<'_> {
-    async fn run(&self) -> Result<Appended, StoreError> {
-        let mut patience = self.store.link.patience();
-        // What was seen to be there: an answer that is older is not believed.
-        let mut seen = 0;
+impl<S: Server> Save<'_, S> {
+    async fn run(&self, patience: &mut Patience) -> Result<Appended, StoreError> {
+        let Reader {
+            ledger, subject, ..
+        } = self.reader;
+        self.reader.check_incarnation(patience).await?;
+        let mut looked = self.begin(patience).await?;
         loop {
-            let newest = self.newest(seen, &mut patience).await?;
-            if let Some(repeated) = self.recognise(newest.as_ref()).await? {
-                return Ok(repeated);
-            }
-            let latest = newest.as_ref().map_or(Version::ZERO, StoredCommit::last);
-            let expected = newest.as_ref().map_or(0, |newest| newest.sequence);
-            let events = self.commit.number_after(latest)?;
-            match self.publish(&events, expected, &mut patience).await? {
+            let ground = match looked {
+                Looked::Answer(answer) => return Ok(answer),
+                Looked::Ground(ground) => ground,
+            };
+            let events = self.commit.number_after(ground.version())?;
+            looked = match self.publish(&events, &ground, patience).await? {
                 Published::Stored { sequence } => {
-                    let position = self.store.incarnation.last_position(sequence, &events);
-                    return Ok(self.answer(Appended::stored, events, position));
+                    return Ok(self.stored(events, sequence));
                 }
                 Published::Repeated { sequence } => {
-                    let position = self.store.incarnation.last_position(sequence, &events);
+                    let position = ledger.incarnation.last_position(sequence, &events);
                     return Ok(self.answer(Appended::repeated, events, position));
                 }
                 Published::Beaten { by } => {
-                    tracing::debug!(subject = self.subject, by, "another commit was first");
+                    ledger.observer.lost_a_race();
+                    tracing::debug!(subject, by = by.sequence, "another commit was first");
                     if patience.is_over() {
                         return Err(unavailable(ACTION, Fault::TimedOut));
                     }
-                    seen = by;
+                    Box::pin(self.look(Some(by), None, patience)).await?
                 }
+                Published::Expired => {
+                    let floor = ground.head().map(|head| Floor::of(head));
+                    Box::pin(self.look(floor, None, patience)).await?
+                }
+            };
+        }
+    }
+
+    /// Finds what to publish after: with what is known where that will do, else with a read.
+    async fn begin(&self, patience: &mut Patience) -> Result<Looked, StoreError> {
+        let ledger = self.reader.ledger;
+        let known = ledger.actors.known(self.commit.actor_id());
+        let is_outdated = known.is_outdated();
+        let Some(head) = known.head else {
+            if !is_outdated && !ledger.expires && self.is_first() {
+                ledger.observer.looked_up(Lookup::First);
+                return Ok(Looked::Ground(Ground::Nothing));
+            }
+            ledger.observer.looked_up(Lookup::Miss);
+            return Box::pin(self.look(None, None, patience)).await;
+        };
+        let fits = self.commit.fits(head.version);
+        if fits && !is_outdated && self.has_new_drafts(&head) {
+            ledger.observer.looked_up(Lookup::Hit);
+            return Ok(Looked::Ground(Ground::On(head)));
+        }
+        ledger.observer.looked_up(Lookup::of_no_use(is_outdated));
+        // Decided by what is known; the look is for the conflict to say which version is current.
+        let refused = self
+            .commit
+            .as_events()
+            .filter(|events| head.rules_out(events));
+        let refused = refused.map(|_| head.version);
+        Box::pin(self.look(Some(Floor::of(&head)), refused, patience)).await
+    }
+
+    /// Whether this can be an actor's first commit and nothing else.
+    fn is_first(&self) -> bool {
+        let expects_none = matches!(
+            self.commit.expected(),
+            ExpectedVersion::NoEvents | ExpectedVersion::Exactly(Version::ZERO)
+        );
+        match self.commit.as_events() {
+            Some(events) => {
+                first_version(events) == Version::FIRST && self.commit.fits(Version::ZERO)
+            }
+            None => expects_none,
+        }
+    }
+
+    /// Whether it is certain, by what is known, that no draft of this commit was stored lately.
+    fn has_new_drafts(&self, head: &Head) -> bool {
+        self.drafts().is_none_or(|drafts| {
+            head.may_have(drafts.iter().map(EventDraft::event_id))
+                .is_empty()
+        })
+    }
+
+    fn drafts(&self) -> Option<&[EventDraft]> {
+        match self.commit.content() {
+            CommitContent::Drafts(drafts) => Some(drafts),
+            CommitContent::Event(_) | CommitContent::Events(_) => None,
+        }
+    }
+
+    /// Reads the newest commit: is this one there already, or what does it come after?
+    ///
+    /// With `refused` it is known to be a conflict, at this version or later.
+    ///
+    /// Who expects a version has seen it, or so he says. An answer that shows less may be an
+    /// outdated one: it is asked for again, a few times. It is the one answer that nothing can
+    /// prove, and the conflict shows it: its current version is below the expected one.
+    async fn look(
+        &self,
+        floor: Option<Floor>,
+        refused: Option<Version>,
+        patience: &mut Patience,
+    ) -> Result<Looked, StoreError> {
+        let mut looks = 1;
+        loop {
+            match self.look_once(floor, refused, patience).await {
+                Err(StoreError::VersionConflict(conflict))
+                    if self.expects_above(conflict.current_version)
+                        && looks < BEHIND_LOOKS
+                        && patience.pause().await =>
+                {
+                    looks += 1;
+                }
+                looked => return looked,
             }
         }
+    }
+
+    fn expects_above(&self, version: Version) -> bool {
+        matches!(self.commit.expected(), ExpectedVersion::Exactly(expected) if expected > version)
+    }
+
+    async fn look_once(
+        &self,
+        floor: Option<Floor>,
+        refused: Option<Version>,
+        patience: &mut Patience,
+    ) -> Result<Looked, StoreError> {
+        let newest = self.reader.newest(floor, patience).await;
+        let ground = match (newest, refused) {
+            (Err(StoreError::Unavailable { .. }), Some(version)) => {
+                return Err(self.commit.conflict_with(version).into());
+            }
+            (newest, _) => match newest? {
+                Newest::Nothing => Ground::Nothing,
+                Newest::Commit(head, commit) => {
+                    if refused.is_none()
+                        && let Some(answer) = self.recognise(&head, &commit, patience).await?
+                    {
+                        return Ok(Looked::Answer(answer));
+                    }
+                    Ground::On(head)
+                }
+                Newest::Expired(head, commit) => {
+                    if let Some(answer) = self.recognise_expired(&commit)? {
+                        return Ok(Looked::Answer(answer));
+                    }
+                    Ground::Expired(head)
+                }
+            },
+        };
+        // A hint that this did not confirm is of no more use.
+        self.reader.ledger.actors.drop_hint(self.commit.actor_id());
+        if self.commit.fits(ground.version()) {
+            Ok(Looked::Ground(ground))
+        } else {
+            Err(self.commit.conflict_with(ground.version()).into())
+        }
+    }
+
+    /// What was stored: told to whom it concerns, before anybody of this process can store the
+    /// next.
+    fn stored(&self, events: Vec<Event>, sequence: u64) -> Appended {
+        let incarnation = self.reader.ledger.incarnation;
+        if let Some(notifier) = self.notifier {
+            for (index, event) in events.iter().enumerate() {
+                notifier.tell(event, incarnation.position(sequence, index, event));
+            }
+        }
+        let position = incarnation.last_position(sequence, &events);
+        self.answer(Appended::stored, events, position)
     }
 
     /// The answer, with the events where the commit was of drafts, which became them.
@@ -88,187 +283,11 @@ impl Save<'_> {
         events: Vec<Event>,
         position: Position,
     ) -> Appended {
-        let last = events.last().map_or(Version::ZERO, Event::version);
-        let answer = became(last, position);
+        let last = events.iter().map(Event::version).max();
+        let answer = became(last.unwrap_or(Version::ZERO), position);
         match self.commit.content() {
             CommitContent::Drafts(_) => answer.with_numbered(events),
             CommitContent::Event(_) | CommitContent::Events(_) => answer,
         }
     }
-
-    /// The actor's newest commit.
-    async fn newest(
-        &self,
-        seen: u64,
-        patience: &mut Patience,
-    ) -> Result<Option<StoredCommit>, StoreError> {
-        let Some(stored) = tail(self.store, &self.subject, seen, patience).await? else {
-            return Ok(None);
-        };
-        match stored.commit(self.commit.actor_id()) {
-            Ok(commit) => Ok(Some(commit)),
-            Err(reason) => Err(self.store.incarnation.malformed(stored, reason).into()),
-        }
-    }
-
-    /// The commit as it is stored already, if it is.
-    async fn recognise(
-        &self,
-        newest: Option<&StoredCommit>,
-    ) -> Result<Option<Appended>, StoreError> {
-        let Some(newest) = newest else {
-            return Ok(None);
-        };
-        let found = match (self.commit.content(), self.commit.as_events()) {
-            (CommitContent::Drafts(drafts), _) => find_drafts(drafts, &newest.events)?,
-            (_, None) => return Ok(None),
-            (_, Some(events)) if first_version(events) > newest.last() => return Ok(None),
-            (_, Some(events)) if first_version(events) < newest.first() => {
-                return self.recognise_earlier(events).await;
-            }
-            (_, Some(events)) => find(events, &newest.events)?,
-        };
-        let Found::All(events) = found else {
-            return Ok(None);
-        };
-        let incarnation = self.store.incarnation;
-        let position = events
-            .last()
-            .map(|event| newest.position(incarnation, event));
-        Ok(position.map(|position| self.answer(Appended::repeated, events, position)))
-    }
-
-    /// The same for events that are not all in the newest commit: reads the history from the
-    /// first of their versions on.
-    async fn recognise_earlier(&self, events: &[Event]) -> Result<Option<Appended>, StoreError> {
-        let last = events.last().map_or(Version::ZERO, |event| event.version());
-        let actor_id = self.commit.actor_id().clone();
-        let mut replay = Replay::new(self.store.clone(), actor_id, first_version(events));
-        let mut stored: Vec<RecordedEvent> = Vec::new();
-        while let Some(item) = replay.next().await {
-            let recorded = item?;
-            if recorded.event().version() > last {
-                break;
-            }
-            // Only what was offered is worth keeping.
-            let version = recorded.event().version();
-            if events
-                .binary_search_by_key(&version, |event| event.version())
-                .is_ok()
-            {
-                stored.push(recorded);
-            }
-        }
-        let position = stored.last().map(RecordedEvent::position);
-        let stored: Vec<_> = stored.into_iter().map(RecordedEvent::into_event).collect();
-        Ok(match (find(events, &stored)?, position) {
-            (Found::All(events), Some(position)) => {
-                Some(self.answer(Appended::repeated, events, position))
-            }
-            _ => None,
-        })
-    }
-
-    /// Publishes until it is known what became of it.
-    async fn publish(
-        &self,
-        events: &[Event],
-        expected: u64,
-        patience: &mut Patience,
-    ) -> Result<Published, StoreError> {
-        let stream = &self.store.names.events_stream;
-        let message = Outgoing::commit(stream, events, self.store.form, self.id.as_str())?;
-        let message = message.expecting(expected);
-        message.check_size("the commit", self.store.message_bytes_max())?;
-        let mut first = true;
-        loop {
-            let fault = match self.attempt(message.clone(), expected, patience).await {
-                Ok(sequence) => return Ok(Published::Stored { sequence }),
-                Err(fault) => fault,
-            };
-            let slot = self.look(events, expected, patience).await;
-            let step = decide(Answer::of(&fault), slot, first);
-            tracing::debug!(subject = self.subject, expected, %fault, ?slot, ?step, "not acknowledged");
-            match step {
-                Step::Stored { sequence } => return Ok(Published::Stored { sequence }),
-                Step::Repeated { sequence } => return Ok(Published::Repeated { sequence }),
-                Step::Beaten { by } => return Ok(Published::Beaten { by }),
-                Step::Refused => return Err(self.refused(fault, slot)),
-                Step::Unknown => return Err(indeterminate(events, fault)),
-                Step::Resend => {
-                    if !patience.pause().await {
-                        return Err(indeterminate(events, fault));
-                    }
-                    first = false;
-                }
-            }
-        }
-    }
-
-    /// Publishes once; gives the sequence where the right stream says that it has stored it.
-    async fn attempt(
-        &self,
-        message: Outgoing,
-        expected: u64,
-        patience: &Patience,
-    ) -> Result<u64, Fault> {
-        let link = &self.store.link;
-        let ack = link.publish(&self.subject, message, patience).await?;
-        let ours = ack.stream == self.store.names.events_stream;
-        if ours && !ack.duplicate && ack.sequence > expected {
-            return Ok(ack.sequence);
-        }
-        Err(Fault::Garbled(format!(
-            "an acknowledgement that can't be: {ack:?}"
-        )))
-    }
-
-    /// Looks at the first message on the subject after the expected one.
-    async fn look(&self, events: &[Event], expected: u64, patience: &Patience) -> Slot {
-        let wanted = Wanted::Next {
-            seq: expected + 1,
-            next_by_subj: &self.subject,
-        };
-        let stream = &self.store.names.events_stream;
-        match self.store.link.message(stream, &wanted, patience).await {
-            Ok(None) => Slot::Empty,
-            Ok(Some(stored)) => {
-                let sequence = stored.sequence;
-                match stored.commit(self.commit.actor_id()) {
-                    Ok(commit) if identical(events, &commit.events) => {
-                        if stored.save_id() == Some(self.id.as_str()) {
-                            Slot::Ours { sequence }
-                        } else {
-                            Slot::Same { sequence }
-                        }
-                    }
-                    _ => Slot::Anothers { sequence },
-                }
-            }
-            Err(fault) if fault.may_pass() => Slot::Unseen,
-            Err(_) => Slot::Gone,
-        }
-    }
-
-    /// What a refusal that is proof is called.
-    fn refused(&self, fault: Fault, slot: Slot) -> StoreError {
-        let stream = &self.store.names.events_stream;
-        match (fault, slot) {
-            (Fault::NoResponders, Slot::Gone) => crate::errors::misconfigured(
-                format!("stream {stream:?}"),
-                "missing on the server",
-                "there (connecting makes it)",
-            ),
-            (fault, _) => fault.into_store_error(ACTION, stream),
-        }
-    }
-}
-
-fn indeterminate(events: &[Event], fault: Fault) -> StoreError {
-    tracing::debug!(%fault, "giving up without knowing whether the events were stored");
-    Indeterminate {
-        events: events.to_vec(),
-        source: fault.into(),
-    }
-    .into()
 }

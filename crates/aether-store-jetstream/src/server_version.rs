@@ -15,15 +15,19 @@ pub(crate) struct ServerVersion {
 }
 
 /// The oldest that will do: batch direct get, and per-subject checks that hold on replicas.
-const OLDEST: ServerVersion = ServerVersion {
-    major: 2,
-    minor: 11,
-    patch: 0,
-};
+const OLDEST: ServerVersion = ServerVersion::new(2, 11, 0);
 
 impl ServerVersion {
+    pub(crate) const fn new(major: u32, minor: u32, patch: u32) -> Self {
+        Self {
+            major,
+            minor,
+            patch,
+        }
+    }
+
     /// Reads `2.11.0`, `v2.12.0-RC.1`, `2.14.0+build`.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix('v').unwrap_or(text);
         let release = text.split(['-', '+']).next()?;
         let mut parts = release.split('.').map(|part| part.parse().ok());
@@ -43,16 +47,15 @@ impl fmt::Display for ServerVersion {
 }
 
 /// Refuses a server that is too old, by the version that it says it has.
-pub(crate) fn check(found: &str) -> Result<(), StoreError> {
-    if ServerVersion::parse(found).is_some_and(|version| version >= OLDEST) {
-        return Ok(());
-    }
-    let expected = format!("{OLDEST} or newer");
-    Err(misconfigured(
-        "the NATS server's version",
-        format!("{found:?}"),
-        expected,
-    ))
+pub(crate) fn check(found: &str) -> Result<ServerVersion, StoreError> {
+    let version = ServerVersion::parse(found).filter(|version| *version >= OLDEST);
+    version.ok_or_else(|| {
+        misconfigured(
+            "the NATS server's version",
+            format!("{found:?}"),
+            format!("{OLDEST} or newer"),
+        )
+    })
 }
 
 #[cfg(test)]

@@ -16,13 +16,14 @@ pub(crate) async fn save(
     snapshot: ActorSnapshot,
 ) -> Result<SnapshotSaved, StoreError> {
     const ACTION: &str = "save a snapshot";
-    let stream = &store.names.snapshots_stream;
-    let subject = store.names.snapshot_subject(snapshot.actor_id());
-    let message = Outgoing::snapshot(stream, &snapshot, store.form)?;
+    let stream = &store.ledger.names.snapshots_stream;
+    let subject = store.ledger.names.snapshot_subject(snapshot.actor_id());
+    let message = Outgoing::snapshot(stream, &snapshot, store.ledger.form)?;
     // The largest sequence there is, so that the check covers every one.
     let largest = message.clone().expecting(u64::MAX);
-    largest.check_size("the snapshot", store.snapshot_bytes_max())?;
-    let mut patience = store.link.patience();
+    largest.check_size("the snapshot", store.server.snapshot_bytes_max())?;
+    let mut patience = store.ledger.patience();
+    let mut attempts = 0;
     loop {
         let fault = match newest(store, &subject, &patience).await {
             Ok(there) => {
@@ -41,7 +42,14 @@ pub(crate) async fn save(
                     }
                 }
                 let message = message.clone().expecting(expected);
-                match store.link.publish(&subject, message, &patience).await {
+                attempts += 1;
+                store.ledger.observer.sends(&message, attempts);
+                match store
+                    .server
+                    .link
+                    .publish(&subject, message, &patience)
+                    .await
+                {
                     Ok(ack) if ack.stream == *stream => return Ok(SnapshotSaved::Saved),
                     Ok(ack) => Fault::Garbled(format!("acknowledged by stream {:?}", ack.stream)),
                     Err(fault) => fault,
@@ -63,16 +71,17 @@ pub(crate) async fn latest(
     store: &Shared,
     actor_id: &ActorId,
 ) -> Result<Option<ActorSnapshot>, StoreError> {
-    let subject = store.names.snapshot_subject(actor_id);
-    let mut patience = store.link.patience();
+    let subject = store.ledger.names.snapshot_subject(actor_id);
+    let mut patience = store.ledger.patience();
     let stored = loop {
         match newest(store, &subject, &patience).await {
             Ok(stored) => break stored,
             Err(fault) => {
                 if !fault.may_pass() || !patience.pause().await {
-                    let stream = &store.names.snapshots_stream;
+                    let stream = &store.ledger.names.snapshots_stream;
                     return Err(fault.into_store_error("read the actor's snapshot", stream));
                 }
+                store.ledger.observer.rereads(&fault);
                 tracing::debug!(subject, %fault, "reading the snapshot again");
             }
         }
@@ -94,6 +103,6 @@ async fn newest(
     let wanted = Wanted::Last {
         last_by_subj: subject,
     };
-    let stream = &store.names.snapshots_stream;
-    store.link.message(stream, &wanted, patience).await
+    let stream = &store.ledger.names.snapshots_stream;
+    store.server.link.message(stream, &wanted, patience).await
 }

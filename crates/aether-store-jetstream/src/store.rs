@@ -3,23 +3,22 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aether_core::{
     ActorId, ActorSnapshot, Appended, Commit, EventStore, EventStream, SnapshotSaved,
-    SnapshotStore, StoreError, Version, WireForm,
+    SnapshotStore, StoreError, StoredNotifier, Version,
 };
-use async_nats::{Client, ConnectOptions};
+use async_nats::Client;
 
-use crate::address::Addresses;
+use crate::builder::JetStreamStoreBuilder;
 use crate::config::JetStreamConfig;
-use crate::denials::Denials;
-use crate::errors::{connect_failed, misconfigured, unavailable};
-use crate::link::Link;
+use crate::ledger::Ledger;
 use crate::message::Incarnation;
-use crate::names::Names;
-use crate::stream_config::{Role, wanted};
-use crate::{read, save, server_version, snapshot, streams};
+use crate::newest::Reader;
+use crate::risk::Risk;
+use crate::server::JetStream;
+use crate::verify::{self, HistoryReport};
+use crate::{read, save, snapshot};
 
 /// An event store on NATS JetStream. A clone is cheap and shares the connection.
 ///
@@ -38,15 +37,13 @@ pub struct JetStreamStore {
 #[derive(Clone)]
 pub(crate) struct Shared(Arc<Inner>);
 
+#[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) link: Link,
-    pub(crate) names: Names,
-    pub(crate) form: WireForm,
-    /// Of the stream of events.
-    pub(crate) incarnation: Incarnation,
+    pub(crate) server: JetStream,
+    pub(crate) ledger: Ledger,
     pub(crate) snapshots_incarnation: Incarnation,
-    event_message_bytes_max: Option<usize>,
-    snapshot_message_bytes_max: Option<usize>,
+    notifier: Option<StoredNotifier>,
+    risks: Vec<Risk>,
 }
 
 impl Deref for Shared {
@@ -58,17 +55,18 @@ impl Deref for Shared {
 }
 
 impl Inner {
-    /// The largest message that can be stored as a commit now; a reconnect may change it.
-    pub(crate) fn message_bytes_max(&self) -> usize {
-        let max = self.link.client.max_payload();
-        self.event_message_bytes_max.map_or(max, |own| own.min(max))
-    }
-
-    /// The largest message that can be stored as a snapshot now.
-    pub(crate) fn snapshot_bytes_max(&self) -> usize {
-        let max = self.link.client.max_payload();
-        self.snapshot_message_bytes_max
-            .map_or(max, |own| own.min(max))
+    /// Reads an actor's newest commits.
+    pub(crate) fn reader<'s>(
+        &'s self,
+        actor_id: &'s ActorId,
+        subject: &'s str,
+    ) -> Reader<'s, JetStream> {
+        Reader {
+            server: &self.server,
+            ledger: &self.ledger,
+            actor_id,
+            subject,
+        }
     }
 }
 
@@ -77,8 +75,7 @@ impl JetStreamStore {
     ///
     /// The address is one or several of `nats://host:port`, separated by commas, with
     /// `user:password@` or `token@` before the host where the server wants it. For TLS with own
-    /// certificates, credentials files or other options, connect a client and use
-    /// [`with_client`](Self::with_client).
+    /// certificates, credentials files, or a broadcaster, see [`builder`](Self::builder).
     ///
     /// # Errors
     ///
@@ -88,22 +85,7 @@ impl JetStreamStore {
     /// is older than 2.11 or has no JetStream, and where a stream is there that differs where it
     /// matters. It names what.
     pub async fn connect(address: &str, config: JetStreamConfig) -> Result<Self, StoreError> {
-        config.validate()?;
-        let addresses = Addresses::parse(address)?;
-        let denials = Denials::new();
-        let heard = denials.clone();
-        let client = addresses
-            .authenticate(ConnectOptions::new())
-            .name("aether")
-            .connection_timeout(config.request_timeout.max(CONNECT_TIMEOUT_MIN))
-            .event_callback(move |event| {
-                heard.hear(&event);
-                std::future::ready(())
-            })
-            .connect(&addresses.servers[..])
-            .await
-            .map_err(|error| connect_failed(&addresses.shown(), error))?;
-        Self::set_up(client, &config, denials).await
+        Self::builder(config).connect(address).await
     }
 
     /// Uses a connection that is there already, and makes the streams or checks the ones that are
@@ -116,83 +98,100 @@ impl JetStreamStore {
     ///
     /// As [`connect`](Self::connect).
     pub async fn with_client(client: Client, config: JetStreamConfig) -> Result<Self, StoreError> {
-        config.validate()?;
-        Self::set_up(client, &config, Denials::default()).await
+        Self::builder(config).with_client(client).await
     }
 
-    async fn set_up(
-        client: Client,
-        config: &JetStreamConfig,
-        denials: Denials,
-    ) -> Result<Self, StoreError> {
-        let Some(server) = client.try_server_info() else {
-            return Err(unavailable(
-                "set up the store",
-                "the client has not been connected yet",
-            ));
-        };
-        server_version::check(&server.version)?;
-        if !server.headers {
-            return Err(misconfigured("headers on the server", "off", "on"));
-        }
-        let names = config.names();
-        let link = Link {
-            client,
-            request_timeout: config.request_timeout,
-            deadline: config.deadline,
-            denials,
-        };
-        let mut patience = link.patience();
-        let stream = wanted(Role::Events, &names, config.replicas);
-        let events = streams::ensure(&link, Role::Events, &stream, &mut patience).await?;
-        let stream = wanted(Role::Snapshots, &names, config.replicas);
-        let snapshots = streams::ensure(&link, Role::Snapshots, &stream, &mut patience).await?;
-        Ok(Self {
+    /// A store that is to do more than keep, or to be connected in another way.
+    #[must_use]
+    pub fn builder(config: JetStreamConfig) -> JetStreamStoreBuilder {
+        JetStreamStoreBuilder::new(config)
+    }
+
+    pub(crate) fn of(
+        server: JetStream,
+        ledger: Ledger,
+        snapshots_incarnation: Incarnation,
+        notifier: Option<StoredNotifier>,
+        risks: Vec<Risk>,
+    ) -> Self {
+        Self {
             shared: Shared(Arc::new(Inner {
-                link,
-                names,
-                form: config.codec,
-                incarnation: events.incarnation,
-                snapshots_incarnation: snapshots.incarnation,
-                event_message_bytes_max: events.message_bytes_max,
-                snapshot_message_bytes_max: snapshots.message_bytes_max,
+                server,
+                ledger,
+                snapshots_incarnation,
+                notifier,
+                risks,
             })),
-        })
+        }
+    }
+
+    /// Walks an actor's whole history and says where it breaks: what can't be read, is missing, was
+    /// changed, or was lost and written anew.
+    ///
+    /// Each commit carries the version and the SHA-256 of the one before it, so that nobody can
+    /// change the past without changing everything after it. What is behind the newest commit
+    /// does not show: a tail that was lost is noticed by who knows of it
+    /// ([`StoreError::HistoryRegressed`]).
+    ///
+    /// It reads everything that the actor has, with one page of it in memory at a time. Dropping
+    /// the future leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::HistoryRegressed`] where this store knows of a newer commit and it is gone;
+    /// whatever keeps the history from being read. What is wrong with the history itself is in
+    /// the report.
+    pub async fn verify(&self, actor_id: &ActorId) -> Result<HistoryReport, StoreError> {
+        verify::verify(&self.shared, actor_id).await
+    }
+
+    /// Takes a hint that this version of an actor is stored: from another node's
+    /// [`EventStored`](aether_core::EventStored), say.
+    ///
+    /// A save that would have been sure to be refused reads first then, which saves it a round
+    /// trip. Nothing else depends on it: a hint that is wrong costs one read. It is for actors
+    /// that are remembered; of the others it is remembered itself, as long as there is room.
+    pub fn update_version_cache(&self, actor_id: &ActorId, version: Version) {
+        self.shared.ledger.actors.hint(actor_id, version);
     }
 
     /// The name of the stream of events, the namespace included.
     #[must_use]
     pub fn events_stream(&self) -> &str {
-        &self.shared.names.events_stream
+        &self.shared.ledger.names.events_stream
     }
 
     /// The name of the stream of snapshots.
     #[must_use]
     pub fn snapshots_stream(&self) -> &str {
-        &self.shared.names.snapshots_stream
+        &self.shared.ledger.names.snapshots_stream
     }
 
     /// The subject of an actor's events, for who looks with other tools.
     #[must_use]
     pub fn events_subject(&self, actor_id: &ActorId) -> String {
-        self.shared.names.events_subject(actor_id)
+        self.shared.ledger.names.events_subject(actor_id)
     }
 
     /// The subject of an actor's snapshot.
     #[must_use]
     pub fn snapshot_subject(&self, actor_id: &ActorId) -> String {
-        self.shared.names.snapshot_subject(actor_id)
+        self.shared.ledger.names.snapshot_subject(actor_id)
+    }
+
+    /// What is risky about the streams as they were when the store connected: each was said by a
+    /// warning then.
+    #[must_use]
+    pub fn risks(&self) -> &[Risk] {
+        &self.shared.risks
     }
 
     /// The connection.
     #[must_use]
     pub fn client(&self) -> &Client {
-        &self.shared.link.client
+        &self.shared.server.link.client
     }
 }
-
-/// However short a request may take: a connection takes several.
-const CONNECT_TIMEOUT_MIN: Duration = Duration::from_secs(2);
 
 impl fmt::Debug for JetStreamStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -205,7 +204,15 @@ impl fmt::Debug for JetStreamStore {
 
 impl EventStore for JetStreamStore {
     async fn append(&self, commit: Commit) -> Result<Appended, StoreError> {
-        save::append(&self.shared, commit).await
+        let Inner {
+            server,
+            ledger,
+            notifier,
+            ..
+        } = &*self.shared;
+        let call = ledger.observer.append(&commit);
+        let append = save::append(server, ledger, notifier.as_ref(), commit);
+        call.watch(append).await
     }
 
     fn events(&self, actor_id: &ActorId, from: Version) -> EventStream {
@@ -213,19 +220,24 @@ impl EventStore for JetStreamStore {
     }
 
     async fn latest_version(&self, actor_id: &ActorId) -> Result<Version, StoreError> {
-        read::latest_version(&self.shared, actor_id).await
+        let call = self.shared.ledger.observer.latest_version(actor_id);
+        call.watch(read::latest_version(&self.shared, actor_id))
+            .await
     }
 }
 
 impl SnapshotStore for JetStreamStore {
     async fn save_snapshot(&self, snapshot: ActorSnapshot) -> Result<SnapshotSaved, StoreError> {
-        snapshot::save(&self.shared, snapshot).await
+        let observer = &self.shared.ledger.observer;
+        let call = observer.save_snapshot(snapshot.actor_id());
+        call.watch(snapshot::save(&self.shared, snapshot)).await
     }
 
     async fn latest_snapshot(
         &self,
         actor_id: &ActorId,
     ) -> Result<Option<ActorSnapshot>, StoreError> {
-        snapshot::latest(&self.shared, actor_id).await
+        let call = self.shared.ledger.observer.latest_snapshot(actor_id);
+        call.watch(snapshot::latest(&self.shared, actor_id)).await
     }
 }

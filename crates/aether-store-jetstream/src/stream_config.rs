@@ -1,28 +1,35 @@
-//! How the two streams are made, and what one that is there already must not be.
+//! How the streams are made, and what one that is there already must not be.
 
 use std::time::Duration;
 
 use aether_core::StoreError;
 use async_nats::jetstream::stream::{
-    Config, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
+    Config, DiscardPolicy, PersistenceMode, RetentionPolicy, Source, StorageType,
 };
 
+use crate::config::{JetStreamConfig, Retention, Storage};
 use crate::errors::misconfigured;
-use crate::names::Names;
 
 /// What a stream is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Events,
     Snapshots,
+    /// The newest commit of every actor, which the server itself copies from the events and keeps
+    /// when they expire.
+    Heads,
 }
 
 /// The stream as it is made where there is none.
-pub(crate) fn wanted(role: Role, names: &Names, replicas: usize) -> Config {
+pub(crate) fn wanted(role: Role, config: &JetStreamConfig) -> Config {
+    let names = config.names();
     let common = Config {
         retention: RetentionPolicy::Limits,
-        storage: StorageType::File,
-        num_replicas: replicas,
+        storage: match config.storage {
+            Storage::File => StorageType::File,
+            Storage::Memory => StorageType::Memory,
+        },
+        num_replicas: config.replicas,
         max_messages: -1,
         max_bytes: -1,
         max_age: Duration::ZERO,
@@ -33,10 +40,11 @@ pub(crate) fn wanted(role: Role, names: &Names, replicas: usize) -> Config {
     };
     match role {
         Role::Events => Config {
-            name: names.events_stream.clone(),
             description: Some("Events, kept by Aether. See docs/wire-format.md.".to_owned()),
             subjects: vec![names.events_subjects()],
+            name: names.events_stream,
             max_messages_per_subject: -1,
+            max_age: config.retention.max_age().unwrap_or_default(),
             // Should somebody set a limit later, saves are refused rather than events dropped.
             discard: DiscardPolicy::New,
             deny_delete: true,
@@ -44,11 +52,22 @@ pub(crate) fn wanted(role: Role, names: &Names, replicas: usize) -> Config {
             ..common
         },
         Role::Snapshots => Config {
-            name: names.snapshots_stream.clone(),
             description: Some("Newest snapshots, kept by Aether.".to_owned()),
             subjects: vec![names.snapshots_subjects()],
+            name: names.snapshots_stream,
             max_messages_per_subject: 1,
             discard: DiscardPolicy::Old,
+            ..common
+        },
+        Role::Heads => Config {
+            description: Some("The newest commit of each actor, kept by Aether.".to_owned()),
+            name: names.heads_stream,
+            subjects: Vec::new(),
+            sources: Some(vec![plain(&names.events_stream)]),
+            max_messages_per_subject: 1,
+            discard: DiscardPolicy::Old,
+            deny_delete: true,
+            deny_purge: true,
             ..common
         },
     }
@@ -58,8 +77,8 @@ pub(crate) fn wanted(role: Role, names: &Names, replicas: usize) -> Config {
 struct Rule {
     /// Its name in the server's own JSON.
     field: &'static str,
-    /// For which stream; both where none is named.
-    only: Option<Role>,
+    /// For which streams.
+    only: &'static [Role],
     expected: fn(&Config) -> String,
     found: fn(&Config) -> String,
     /// Whether what was found (first) will do where this is wanted (second).
@@ -79,51 +98,62 @@ macro_rules! fixed {
     };
 }
 
-const EVENTS: Option<Role> = Some(Role::Events);
-const SNAPSHOTS: Option<Role> = Some(Role::Snapshots);
+const ALL: &[Role] = &[Role::Events, Role::Snapshots, Role::Heads];
+const EVENTS: &[Role] = &[Role::Events];
+const HEADS: &[Role] = &[Role::Heads];
+/// Those that keep one message for each actor.
+const NEWEST: &[Role] = &[Role::Snapshots, Role::Heads];
+/// Those in which messages are commits.
+const COMMITS: &[Role] = &[Role::Events, Role::Heads];
 
 /// Everything that would lose, hide, change or refuse what a store relies on.
 ///
 /// Not here, because nothing depends on it: description, metadata, placement, compression,
 /// republish, consumer limits, the duplicate window (no message has an id for it), `deny_delete`
-/// and `deny_purge` (somebody who wants to erase decides so when the stream is made).
+/// and `deny_purge` (somebody who wants to erase decides so when the stream is made; `risk.rs` says
+/// what it means).
 const RULES: &[Rule] = &[
     // A mirror has no subjects, so this is to be said first.
-    fixed!("mirror", None, "not set", mirror, |m: &Option<_>| m
+    fixed!("mirror", ALL, "not set", mirror, |m: &Option<_>| m
         .is_none()),
     Rule {
         field: "sources",
-        only: None,
-        expected: |_| "none".to_owned(),
-        found: |found| format!("{:?}", found.sources),
-        holds: |found, _| found.sources.as_ref().is_none_or(Vec::is_empty),
+        only: ALL,
+        expected: |wanted| shown_sources(wanted),
+        found: shown_sources,
+        holds: |found, wanted| sources(found) == sources(wanted),
     },
     Rule {
         field: "subjects",
-        only: None,
+        only: ALL,
         expected: |wanted| format!("{:?}", wanted.subjects),
         found: |found| format!("{:?}", found.subjects),
         holds: |found, wanted| found.subjects == wanted.subjects,
     },
-    fixed!("storage", None, "File", storage, |s: &StorageType| *s
-        == StorageType::File),
+    Rule {
+        field: "storage",
+        only: ALL,
+        expected: |wanted| format!("{:?}", wanted.storage),
+        found: |found| format!("{:?}", found.storage),
+        holds: |found, wanted| found.storage == wanted.storage,
+    },
     fixed!(
         "retention",
-        None,
+        ALL,
         "Limits",
         retention,
         |r: &RetentionPolicy| *r == RetentionPolicy::Limits
     ),
     Rule {
         field: "num_replicas",
-        only: None,
+        only: ALL,
         expected: |wanted| format!("at least {}", wanted.num_replicas),
         found: |found| found.num_replicas.to_string(),
         holds: |found, wanted| found.num_replicas >= wanted.num_replicas,
     },
     fixed!(
         "max_msgs",
-        None,
+        ALL,
         "unlimited (-1)",
         max_messages,
         |n: &i64| *n <= 0
@@ -137,10 +167,25 @@ const RULES: &[Rule] = &[
     ),
     fixed!(
         "max_msgs_per_subject",
-        SNAPSHOTS,
+        NEWEST,
         "1",
         max_messages_per_subject,
         |n: &i64| *n == 1
+    ),
+    // A copy that does not fit would be a head that is missing, or one that pushed out another.
+    fixed!(
+        "max_bytes",
+        HEADS,
+        "unlimited (-1)",
+        max_bytes,
+        |n: &i64| { *n <= 0 }
+    ),
+    fixed!(
+        "max_msg_size",
+        HEADS,
+        "unlimited (-1)",
+        max_message_size,
+        |n: &i32| *n <= 0
     ),
     Rule {
         field: "max_bytes",
@@ -151,68 +196,97 @@ const RULES: &[Rule] = &[
     },
     fixed!(
         "discard_new_per_subject",
-        None,
+        ALL,
         "false",
         discard_new_per_subject,
         |b: &bool| !b
     ),
-    fixed!(
-        "max_age",
-        EVENTS,
-        "0 (no limit)",
-        max_age,
-        |d: &Duration| d.is_zero()
-    ),
+    Rule {
+        field: "max_age",
+        only: ALL,
+        expected: |wanted| shown_age(wanted),
+        found: shown_age,
+        holds: |found, wanted| found.max_age == wanted.max_age,
+    },
     fixed!(
         "allow_msg_ttl",
-        EVENTS,
+        COMMITS,
         "false",
         allow_message_ttl,
         |b: &bool| !b
     ),
     fixed!(
         "subject_delete_marker_ttl",
-        None,
+        ALL,
         "not set",
         subject_delete_marker_ttl,
         |d: &Option<Duration>| d.is_none_or(|d| d.is_zero())
     ),
     fixed!(
         "allow_rollup_hdrs",
-        EVENTS,
+        COMMITS,
         "false",
         allow_rollup,
         |b: &bool| !b
     ),
     fixed!(
         "allow_msg_counter",
-        None,
+        ALL,
         "false",
         allow_message_counter,
         |b: &bool| !b
     ),
     fixed!(
         "subject_transform",
-        None,
+        ALL,
         "not set",
         subject_transform,
         |t: &Option<_>| t.is_none()
     ),
-    fixed!("no_ack", None, "false", no_ack, |b: &bool| !b),
-    fixed!("sealed", None, "false", sealed, |b: &bool| !b),
+    fixed!("no_ack", ALL, "false", no_ack, |b: &bool| !b),
+    fixed!("sealed", ALL, "false", sealed, |b: &bool| !b),
     fixed!(
         "persist_mode",
-        None,
+        ALL,
         "Default",
         persist_mode,
         |m: &Option<PersistenceMode>| *m != Some(PersistenceMode::Async)
     ),
-    fixed!("allow_direct", EVENTS, "true", allow_direct, |b: &bool| *b),
+    fixed!("allow_direct", COMMITS, "true", allow_direct, |b: &bool| *b),
 ];
+
+fn sources(config: &Config) -> &[Source] {
+    config.sources.as_deref().unwrap_or_default()
+}
+
+fn shown_sources(config: &Config) -> String {
+    match sources(config) {
+        [] => "none".to_owned(),
+        [only] if *only == plain(&only.name) => format!("all of {:?}", only.name),
+        sources => format!("{sources:?}"),
+    }
+}
+
+/// Everything of a stream, as it is there.
+fn plain(name: &str) -> Source {
+    Source {
+        name: name.to_owned(),
+        ..Source::default()
+    }
+}
+
+/// As the configuration's own `retention` says it.
+fn shown_age(config: &Config) -> String {
+    let retention = match config.max_age {
+        Duration::ZERO => Retention::Forever,
+        age => Retention::MaxAge(age),
+    };
+    retention.to_string()
+}
 
 /// Refuses a stream that differs where it matters from the one that is wanted.
 pub(crate) fn check(role: Role, found: &Config, wanted: &Config) -> Result<(), StoreError> {
-    let applies = |rule: &&Rule| rule.only.is_none_or(|only| only == role);
+    let applies = |rule: &&Rule| rule.only.contains(&role);
     match RULES
         .iter()
         .filter(applies)
@@ -228,128 +302,4 @@ pub(crate) fn check(role: Role, found: &Config, wanted: &Config) -> Result<(), S
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use async_nats::jetstream::stream::{Source, SubjectTransform};
-
-    use super::*;
-
-    type Change = fn(&mut Config);
-
-    /// A difference for every rule.
-    fn differences() -> Vec<(&'static str, Role, Change)> {
-        vec![
-            ("subjects", Role::Events, |c| {
-                c.subjects.push("orders.more".to_owned());
-            }),
-            ("subjects", Role::Snapshots, |c| {
-                c.subjects = vec![">".to_owned()];
-            }),
-            ("storage", Role::Events, |c| c.storage = StorageType::Memory),
-            ("storage", Role::Snapshots, |c| {
-                c.storage = StorageType::Memory;
-            }),
-            ("retention", Role::Events, |c| {
-                c.retention = RetentionPolicy::Interest;
-            }),
-            ("retention", Role::Snapshots, |c| {
-                c.retention = RetentionPolicy::WorkQueue;
-            }),
-            ("num_replicas", Role::Events, |c| c.num_replicas = 2),
-            ("max_msgs", Role::Events, |c| c.max_messages = 1_000_000),
-            ("max_msgs_per_subject", Role::Events, |c| {
-                c.max_messages_per_subject = 1;
-            }),
-            ("max_msgs_per_subject", Role::Snapshots, |c| {
-                c.max_messages_per_subject = -1;
-            }),
-            ("max_msgs_per_subject", Role::Snapshots, |c| {
-                c.max_messages_per_subject = 2;
-            }),
-            ("max_bytes", Role::Events, |c| {
-                c.max_bytes = 1 << 30;
-                c.discard = DiscardPolicy::Old;
-            }),
-            ("discard_new_per_subject", Role::Snapshots, |c| {
-                c.discard_new_per_subject = true;
-            }),
-            ("max_age", Role::Events, |c| {
-                c.max_age = Duration::from_nanos(1);
-            }),
-            ("allow_msg_ttl", Role::Events, |c| {
-                c.allow_message_ttl = true;
-            }),
-            ("subject_delete_marker_ttl", Role::Snapshots, |c| {
-                c.subject_delete_marker_ttl = Some(Duration::from_secs(1));
-            }),
-            ("allow_rollup_hdrs", Role::Events, |c| c.allow_rollup = true),
-            ("allow_msg_counter", Role::Events, |c| {
-                c.allow_message_counter = true;
-            }),
-            ("subject_transform", Role::Events, |c| {
-                c.subject_transform = Some(SubjectTransform {
-                    source: ">".to_owned(),
-                    destination: "x.>".to_owned(),
-                });
-            }),
-            ("mirror", Role::Events, |c| {
-                c.mirror = Some(Source::default());
-            }),
-            ("sources", Role::Events, |c| {
-                c.sources = Some(vec![Source::default()]);
-            }),
-            ("no_ack", Role::Events, |c| c.no_ack = true),
-            ("sealed", Role::Events, |c| c.sealed = true),
-            ("persist_mode", Role::Events, |c| {
-                c.persist_mode = Some(PersistenceMode::Async);
-            }),
-            ("allow_direct", Role::Events, |c| c.allow_direct = false),
-        ]
-    }
-
-    fn stream(role: Role) -> Config {
-        wanted(role, &Names::new("orders", None), 3)
-    }
-
-    #[test]
-    fn each_difference_that_matters_is_named() {
-        for (field, role, change) in differences() {
-            let mut found = stream(role);
-            change(&mut found);
-            let Err(StoreError::Misconfigured { what, .. }) = check(role, &found, &stream(role))
-            else {
-                panic!("{field} of {role:?} was accepted");
-            };
-            assert_eq!(what, format!("{field} of stream {:?}", found.name));
-        }
-    }
-
-    #[test]
-    fn there_is_a_difference_for_each_rule() {
-        let rules: BTreeSet<_> = RULES.iter().map(|rule| rule.field).collect();
-        let tried: BTreeSet<_> = differences().iter().map(|row| row.0).collect();
-        assert_eq!(rules, tried);
-    }
-
-    #[test]
-    fn what_does_not_matter_is_accepted() {
-        let rows: [(Role, Change); 8] = [
-            (Role::Events, |_| ()),
-            (Role::Snapshots, |_| ()),
-            (Role::Events, |c| c.num_replicas = 5),
-            (Role::Events, |c| c.max_bytes = 1 << 30), // discards new ones
-            (Role::Events, |c| c.deny_purge = false),
-            (Role::Events, |c| c.max_messages = 0), // how an old server says unlimited
-            (Role::Snapshots, |c| c.max_age = Duration::from_secs(3_600)),
-            (Role::Events, |c| {
-                c.persist_mode = Some(PersistenceMode::Default);
-            }),
-        ];
-        for (role, change) in rows {
-            let mut found = stream(role);
-            change(&mut found);
-            check(role, &found, &stream(role)).unwrap();
-        }
-    }
-}
+mod tests;

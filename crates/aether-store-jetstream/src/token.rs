@@ -15,6 +15,7 @@
 //! Nothing is folded: case matters, and Unicode is not normalised. A token is never empty, because
 //! no text that gets here is, and never begins with `~`.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
@@ -29,7 +30,10 @@ const DIGEST_BYTES: usize = 64;
 const PREFIX_BYTES_MAX: usize = TOKEN_BYTES_MAX - MARK.len() - DIGEST_BYTES;
 
 /// The token that stands for this text.
-pub(crate) fn token(text: &str) -> String {
+pub(crate) fn token(text: &str) -> Cow<'_, str> {
+    if text.len() <= TOKEN_BYTES_MAX && text.bytes().all(stays) {
+        return Cow::Borrowed(text);
+    }
     let mut token = String::with_capacity(text.len().min(TOKEN_BYTES_MAX) + 3);
     // Where the readable beginning ends, should the token turn out to be too long.
     let mut cut = 0;
@@ -45,11 +49,16 @@ pub(crate) fn token(text: &str) -> String {
             break;
         }
     }
-    token
+    Cow::Owned(token)
+}
+
+/// Whether the byte stands for itself.
+fn stays(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
 fn push(token: &mut String, byte: u8) {
-    if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' {
+    if stays(byte) {
         token.push(char::from(byte));
     } else {
         // Writing to a string can't fail.
@@ -115,7 +124,7 @@ mod tests {
         for (text, expected) in golden {
             assert_eq!(token(text), expected, "{text:?}");
         }
-        let distinct: HashSet<String> = golden.iter().map(|(text, _)| token(text)).collect();
+        let distinct: HashSet<Cow<'_, str>> = golden.iter().map(|(text, _)| token(text)).collect();
         assert_eq!(distinct.len(), golden.len());
     }
 
@@ -140,7 +149,8 @@ mod tests {
         assert_eq!(token(&"x".repeat(201)).len(), 200);
         // 66 escapes are 198 bytes, 67 are 201.
         assert_eq!(token(&".".repeat(66)), "=2E".repeat(66));
-        let shortened = token(&".".repeat(67));
+        let dots = ".".repeat(67);
+        let shortened = token(&dots);
         assert!(
             shortened.starts_with(&format!("{}=~", "=2E".repeat(44))),
             "{shortened}"

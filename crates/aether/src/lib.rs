@@ -4,7 +4,8 @@
 //! versions, events, and the traits of the stores with their contracts. Behind features are
 //!
 //! - `memory` (on by default): [`MemoryStore`], for tests and for one process;
-//! - `jetstream`: [`jetstream`], the store for production.
+//! - `jetstream`: [`jetstream`], the store for production;
+//! - `metrics`: with `jetstream`, what it does as counters and histograms.
 //!
 //! ```
 //! # #[cfg(feature = "memory")]

@@ -41,9 +41,41 @@ fn snapshot() -> ActorSnapshot {
 }
 
 fn commit(form: WireForm) -> Outgoing {
+    commit_and_digest(form).0
+}
+
+fn commit_and_digest(form: WireForm) -> (Outgoing, Digest) {
     let save_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
-    let message = Outgoing::commit("orders=eu", &events(), form, save_id).unwrap();
-    message.expecting(6)
+    let headers = CommitHeaders::new("orders=eu", form);
+    Outgoing::commit(&headers, &events(), 1_000, save_id, &link()).unwrap()
+}
+
+fn link() -> Link {
+    Link::After(Predecessor {
+        version: 39.into(),
+        digest: Digest::over(std::iter::empty(), b"the commit before"),
+        sequences: vec![1_000, 999, 6],
+    })
+}
+
+#[test]
+fn the_trace_is_in_the_headers_and_counts_for_the_size_and_not_for_the_digest() {
+    let plain = commit(WireForm::Json);
+    let context = TraceContext::new(1, 2, 1).unwrap();
+    let parent = plain.clone().in_trace(Some(&context));
+    let state = context.with_state("vendor=1").unwrap();
+    let both = plain.clone().in_trace(Some(&state));
+    let digest = |message: &Outgoing| digest(&message.headers, &message.body);
+    assert_eq!(digest(&plain), digest(&parent));
+    assert_eq!(digest(&plain), digest(&both));
+    let line = |name: &str, value: usize| name.len() + ": ".len() + value + "\r\n".len();
+    let (with_parent, with_both) = (line("traceparent", 55), line("tracestate", 8));
+    assert_eq!(parent.wire_bytes(), plain.wire_bytes() + with_parent);
+    assert_eq!(both.wire_bytes(), parent.wire_bytes() + with_both);
+    let header = |name: &str| both.headers.get(name).unwrap().as_str();
+    assert_eq!(header("tracestate"), "vendor=1");
+    let expected = "00-00000000000000000000000000000001-0000000000000002-01";
+    assert_eq!(header("traceparent"), expected);
 }
 
 fn snapshot_message(form: WireForm) -> Outgoing {
@@ -75,10 +107,11 @@ fn stored(wire: &[u8]) -> Stored {
     let mut headers = HeaderMap::new();
     for line in std::str::from_utf8(&wire[..end]).unwrap().lines().skip(1) {
         if let Some((name, value)) = line.split_once(": ") {
-            headers.insert(name.parse::<async_nats::HeaderName>().unwrap(), value);
+            headers.insert(name.parse::<HeaderName>().unwrap(), value);
         }
     }
     Stored {
+        subject: "orders=eu.events.order.x".into(),
         sequence: 7,
         headers,
         body: Bytes::copy_from_slice(&wire[end..]),
@@ -117,9 +150,8 @@ fn messages_are_these_bytes() {
 #[test]
 fn these_bytes_are_read_back() {
     for (form, suffix) in FORMS {
-        let read =
-            |name| stored(&std::fs::read(golden(&format!("{name}-1.{suffix}.bin"))).unwrap());
-        let message = read("commit");
+        let read = |name| stored(&std::fs::read(golden(&format!("{name}.{suffix}.bin"))).unwrap());
+        let message = read("commit-1");
         let span = message.span().unwrap();
         assert_eq!(
             (span.form, span.first, span.last.get()),
@@ -129,8 +161,16 @@ fn these_bytes_are_read_back() {
         let commit = message.commit(&actor()).unwrap();
         assert_eq!(commit.events[..], events());
         assert_eq!((commit.first(), commit.last()), (span.first, span.last));
+        assert_eq!(commit.link, Some(link()));
 
-        let message = read("snapshot");
+        // As it was written before commits had links.
+        let unlinked = read("commit-1-without-links");
+        let unlinked = unlinked.commit(&actor());
+        let unlinked = unlinked.unwrap();
+        assert_eq!(unlinked.events, commit.events);
+        assert_eq!(unlinked.link, None);
+
+        let message = read("snapshot-1");
         assert_eq!(message.snapshot(&actor()).unwrap(), snapshot());
     }
 }
@@ -138,9 +178,9 @@ fn these_bytes_are_read_back() {
 #[test]
 fn what_is_for_another_actor_or_says_other_versions_is_refused() {
     let other = ActorId::new("order-2").unwrap();
-    let with = |name: &'static str, value: &str, message: &Outgoing| {
+    let with = |name: &HeaderName, value: &str, message: &Outgoing| {
         let mut message = stored(&wire(message));
-        message.headers.insert(name, value);
+        message.headers.insert(name.clone(), value);
         message
     };
     for (form, _) in FORMS {
@@ -158,15 +198,87 @@ fn what_is_for_another_actor_or_says_other_versions_is_refused() {
             (LAST_VERSION, "9223372036854775808"),
             (FORMAT_HEADER, "2"),
             (CONTENT_TYPE, "application/msgpack; charset=utf-8"),
+            (PREVIOUS_VERSION, "41"),
+            (PREVIOUS_VERSION, "-1"),
+            (PREVIOUS_DIGEST, ""),
+            (PREVIOUS_DIGEST, "c29tZXRoaW5nIGVsc2U"),
+            (PREDECESSORS, ""),
+            (PREDECESSORS, "RS.1"),
+            (PREDECESSORS, "1.rs"),
         ] {
-            let message = with(name, value, &commit);
+            let message = with(&name, value, &commit);
             assert!(message.commit(&actor()).is_err(), "{name}: {value}");
         }
         assert!(
-            with(SNAPSHOT_VERSION, "41", &snapshot)
+            with(&SNAPSHOT_VERSION, "41", &snapshot)
                 .snapshot(&actor())
                 .is_err()
         );
+    }
+}
+
+#[test]
+fn a_digest_is_over_all_that_was_written_and_not_over_what_the_server_adds() {
+    for (form, _) in FORMS {
+        let (sent, digest) = commit_and_digest(form);
+        let read = || stored(&wire(&sent));
+        assert_eq!(read().digest(), digest);
+        for name in DIGESTED {
+            let mut changed = read();
+            changed.headers.insert(name.clone(), "changed");
+            assert_ne!(changed.digest(), digest, "{name}");
+        }
+        let mut changed = read();
+        changed.body = Bytes::from_static(b"changed");
+        assert_ne!(changed.digest(), digest);
+        let mut with_more = read();
+        for name in [
+            HeaderName::from_static("Nats-Sequence"),
+            NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
+            TRACEPARENT,
+        ] {
+            with_more.headers.insert(name, "7");
+        }
+        assert_eq!(with_more.digest(), digest);
+    }
+}
+
+#[test]
+fn the_first_commit_says_that_it_is() {
+    let link = Link::First;
+    let headers = CommitHeaders::new("orders", WireForm::Json);
+    let (message, digest) = Outgoing::commit(&headers, &events(), 0, "id", &link).unwrap();
+    assert_eq!(message.headers.get(PREVIOUS_VERSION).unwrap().as_str(), "0");
+    for name in [PREVIOUS_DIGEST, PREDECESSORS] {
+        assert!(message.headers.get(name.clone()).is_none(), "{name}");
+    }
+    let read = stored(&wire(&message));
+    assert_eq!(read.link().unwrap(), Some(Link::First));
+    assert_eq!(read.digest(), digest);
+}
+
+#[test]
+fn the_trace_of_an_event_is_passed_on_in_the_standard_header() {
+    let traced = |trace: &str, span: &str| {
+        let draft = draft(1).metadata("traceId", trace).unwrap();
+        let event = draft.metadata("spanId", span).unwrap().at(41.into());
+        let link = Link::First;
+        let event = [event.unwrap()];
+        let headers = CommitHeaders::new("orders", WireForm::Json);
+        let commit = Outgoing::commit(&headers, &event, 0, "id", &link);
+        commit.unwrap().0
+    };
+    let (trace, span) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let header = |message: &Outgoing| message.headers.get(TRACEPARENT).map(ToString::to_string);
+    let expected = format!("00-{trace}-{span}-01");
+    assert_eq!(header(&traced(trace, span)), Some(expected));
+    for (trace, span) in [
+        (&trace[1..], span),
+        (trace, "0000000000000000"),
+        ("4BF92F3577B34DA6A3CE929D0E0E4736", span),
+        (trace, "my-span"),
+    ] {
+        assert_eq!(header(&traced(trace, span)), None, "{trace} {span}");
     }
 }
 

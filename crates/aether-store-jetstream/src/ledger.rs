@@ -1,0 +1,128 @@
+//! What all calls of one store share, but the server: names, forms, and what was seen.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use aether_core::{ActorId, StoreError, Version, WireForm};
+
+use crate::actors::Actors;
+use crate::message::{CommitHeaders, Incarnation};
+use crate::names::Names;
+use crate::observe::Observer;
+use crate::patience::Patience;
+use crate::server::Server;
+
+/// What one store knows and how it writes.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(crate) names: Names,
+    pub(crate) form: WireForm,
+    pub(crate) headers: CommitHeaders,
+    /// Of the stream of events.
+    pub(crate) incarnation: Incarnation,
+    /// Whether commits expire.
+    pub(crate) expires: bool,
+    pub(crate) deadline: Duration,
+    pub(crate) actors: Actors,
+    pub(crate) observer: Observer,
+    /// The highest sequence that was seen: whatever is stored from now on has a higher one.
+    mark: AtomicU64,
+    /// How often the connection had been made when the stream was last seen to be the same.
+    connects: AtomicU64,
+    /// The stream was made anew: nothing that is known holds.
+    remade: AtomicBool,
+}
+
+impl Ledger {
+    pub(crate) fn new(
+        names: Names,
+        form: WireForm,
+        incarnation: Incarnation,
+        expires: bool,
+        deadline: Duration,
+        actors: Actors,
+    ) -> Self {
+        Self {
+            headers: CommitHeaders::new(&names.events_stream, form),
+            observer: Observer::new(&names),
+            names,
+            form,
+            incarnation,
+            expires,
+            deadline,
+            actors,
+            mark: AtomicU64::new(0),
+            connects: AtomicU64::new(0),
+            remade: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        Patience::new(self.deadline)
+    }
+
+    /// A message with this sequence was seen.
+    pub(crate) fn saw(&self, sequence: u64) {
+        self.mark.fetch_max(sequence, Ordering::Relaxed);
+    }
+
+    /// What is stored from now on has a sequence above this.
+    pub(crate) fn mark(&self) -> u64 {
+        self.mark.load(Ordering::Relaxed)
+    }
+
+    /// The server has lost what it had: it uses sequences again.
+    pub(crate) fn lower_mark(&self, sequence: u64) {
+        self.mark.store(sequence, Ordering::Relaxed);
+    }
+
+    /// Refuses to go on with a stream that is another than the one that was connected to.
+    ///
+    /// After each reconnect the server is asked what the stream is. One that is made anew while
+    /// the connection lives shows later: by its sequences, and where a known commit is missing.
+    pub(crate) async fn check_incarnation(
+        &self,
+        server: &impl Server,
+        actor_id: &ActorId,
+        subject: &str,
+        patience: &Patience,
+    ) -> Result<(), StoreError> {
+        let connects = server.connects();
+        if self.connects.load(Ordering::Relaxed) != connects {
+            // Where it can't be asked now, the next call asks.
+            if let Ok(state) = Box::pin(server.state(subject, 0, patience)).await {
+                if state.created != self.incarnation.0 {
+                    return Err(self.made_anew(actor_id, Version::ZERO));
+                }
+                self.connects.store(connects, Ordering::Relaxed);
+            }
+        }
+        if self.remade.load(Ordering::Relaxed) {
+            return Err(self.made_anew(actor_id, Version::ZERO));
+        }
+        Ok(())
+    }
+
+    /// The stream was made anew: from now on every call says so.
+    pub(crate) fn made_anew(&self, actor_id: &ActorId, known: Version) -> StoreError {
+        self.remade.store(true, Ordering::Relaxed);
+        let stream = &self.names.events_stream;
+        regressed(
+            actor_id,
+            known,
+            format!(
+                "stream {stream:?} was deleted and made anew since this store connected to it; \
+                 connect again to use the new one"
+            ),
+        )
+    }
+}
+
+/// A history that went backwards.
+pub(crate) fn regressed(actor_id: &ActorId, known: Version, detail: String) -> StoreError {
+    StoreError::HistoryRegressed {
+        actor_id: actor_id.clone(),
+        known,
+        detail,
+    }
+}

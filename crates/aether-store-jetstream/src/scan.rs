@@ -1,0 +1,145 @@
+//! Going through an actor's messages up to one that is known, page by page.
+
+use aether_core::StoreError;
+
+use crate::batch_get::{PAGE_MESSAGES, Page};
+use crate::errors::{Fault, unavailable};
+use crate::link::Wanted;
+use crate::message::Stored;
+use crate::patience::Patience;
+use crate::server::{JetStream, Server as _};
+use crate::store::Shared;
+
+/// The messages of a subject up to its tail: at most one page of them is in memory.
+///
+/// What ends before the tail is a stale answer and is asked for again. Dropping it leaves nothing
+/// behind but an unsubscribe.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    /// The sequence of the last message.
+    tail: u64,
+    /// The next message has at least this sequence.
+    next: u64,
+    page: Option<Page>,
+    /// How many messages are asked for at once. Halved with every fault: the client's own buffer
+    /// may be too small for more, and what does not fit is lost.
+    page_messages: u32,
+    /// Whether the last try failed. If not, all the time there is begins anew with the next one:
+    /// what the reader of the stream did in between is his own time.
+    retrying: bool,
+    /// How many messages were given.
+    given: u64,
+}
+
+impl Scan {
+    /// Everything up to the message with this sequence, which was seen.
+    pub(crate) fn up_to(tail: u64) -> Self {
+        Self {
+            tail,
+            next: 1,
+            page: None,
+            page_messages: PAGE_MESSAGES,
+            retrying: false,
+            given: 0,
+        }
+    }
+
+    /// The sequence of the last message.
+    pub(crate) fn tail(&self) -> u64 {
+        self.tail
+    }
+
+    /// How many messages were given so far.
+    pub(crate) fn given(&self) -> u64 {
+        self.given
+    }
+
+    /// The next message; none after the tail.
+    pub(crate) async fn next(
+        &mut self,
+        store: &Shared,
+        subject: &str,
+        patience: &mut Patience,
+    ) -> Result<Option<Stored>, StoreError> {
+        let server = &store.server;
+        loop {
+            if self.next > self.tail {
+                return Ok(None);
+            }
+            if !self.retrying {
+                patience.renew();
+            }
+            let (tail, from) = (self.tail, self.next);
+            let one = if self.retrying {
+                self.read_alone(server, subject, patience).await
+            } else {
+                self.read_one(server, subject).await
+            };
+            let fault = match one {
+                Ok(Some(stored)) if stored.sequence <= tail => {
+                    self.retrying = false;
+                    self.next = stored.sequence + 1;
+                    self.given += 1;
+                    return Ok(Some(stored));
+                }
+                // Only the tail itself is the end.
+                Ok(Some(Stored { sequence, .. })) => Fault::Garbled(format!(
+                    "message {sequence} is the first from {from} on, though {tail} was there"
+                )),
+                Ok(None) => {
+                    Fault::Garbled(format!("no message from {from} on, though {tail} is there"))
+                }
+                Err(fault) => fault,
+            };
+            self.page = None;
+            self.retrying = true;
+            self.page_messages = (self.page_messages / 2).max(1);
+            if !fault.may_pass() {
+                let stream = &server.events_stream;
+                return Err(fault.into_store_error("read the actor's events", stream));
+            }
+            if !patience.pause().await {
+                return Err(unavailable("read the actor's events up to the last", fault));
+            }
+            store.ledger.observer.rereads(&fault);
+            tracing::debug!(subject, %fault, "reading the history again from {from}");
+        }
+    }
+
+    /// The next message, from the page or from a new one; none where even a new page is empty.
+    async fn read_one(
+        &mut self,
+        server: &JetStream,
+        subject: &str,
+    ) -> Result<Option<Stored>, Fault> {
+        if let Some(open) = &mut self.page
+            && let Some(stored) = open.next().await?
+        {
+            return Ok(Some(stored));
+        }
+        let stream = &server.events_stream;
+        let (from, messages) = (self.next, self.page_messages);
+        let opened = Page::open(&server.link, stream, subject, from, messages).await?;
+        self.page.insert(opened).next().await
+    }
+
+    /// The same after a fault: the next message by itself, if it can be had so.
+    ///
+    /// That answer has the headers in base64. Within a page, headers that are none end the
+    /// connection, each time.
+    async fn read_alone(
+        &mut self,
+        server: &JetStream,
+        subject: &str,
+        patience: &Patience,
+    ) -> Result<Option<Stored>, Fault> {
+        let wanted = Wanted::Next {
+            seq: self.next,
+            next_by_subj: subject,
+        };
+        match server.message(wanted, patience).await? {
+            Some(stored) => Ok(Some(stored)),
+            None => self.read_one(server, subject).await,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Finding older commits of an actor: those that cover given versions, and recent ones by place.
+
+use aether_core::{StoreError, Version};
+use futures_util::future::join_all;
+
+use crate::chain::Link;
+use crate::errors::{Fault, unavailable};
+use crate::link::Wanted;
+use crate::message::{Stored, StoredCommit};
+use crate::newest::Reader;
+use crate::patience::Patience;
+use crate::server::Server;
+
+const ACTION: &str = "read the actor's earlier events";
+
+/// The commits that cover a range of versions.
+#[derive(Debug)]
+pub(crate) enum Covering {
+    /// These, in order. A version between two of them was never stored.
+    Commits(Vec<StoredCommit>),
+    /// The first of them has expired.
+    Expired,
+}
+
+impl<S: Server> Reader<'_, S> {
+    /// The commits that cover the versions from `first` to `last`, of which `first` is below the
+    /// newest commit's first version.
+    ///
+    /// Versions rise with sequences, so the first of them is found by halving: some twenty reads
+    /// at most, however long the history is. What is found below the newest commit is there for
+    /// ever; who finds nothing there has an outdated view and is asked again.
+    pub(crate) async fn covering(
+        &self,
+        newest: &StoredCommit,
+        first: Version,
+        last: Version,
+        patience: &mut Patience,
+    ) -> Result<Covering, StoreError> {
+        let Some(start) = self.first_covering(newest, first, patience).await? else {
+            return Ok(Covering::Expired);
+        };
+        let mut commits = vec![start];
+        while let Some(before) = commits.last()
+            && before.last() < last
+            && before.sequence < newest.sequence
+        {
+            let next = self.next(before.sequence + 1, newest, patience).await?;
+            let next = self.commit(&next)?;
+            if let Some(Link::After(link)) = &next.link
+                && link.version != before.last()
+            {
+                return Err(self.hole(&next, link.version));
+            }
+            commits.push(next);
+        }
+        Ok(Covering::Commits(commits))
+    }
+
+    /// The first commit that reaches this version; none where it has expired.
+    async fn first_covering(
+        &self,
+        newest: &StoredCommit,
+        version: Version,
+        patience: &mut Patience,
+    ) -> Result<Option<StoredCommit>, StoreError> {
+        // Every commit before `low` ends below the version; `best` does not, and nothing of the
+        // actor's lies from `high` up to it.
+        let mut best = newest.clone();
+        let (mut low, mut high) = (1, newest.sequence);
+        let mut likely = newest.link.as_ref().map_or(&[][..], Link::sequences);
+        loop {
+            match &best.link {
+                Some(link) if link.previous() < version => return Ok(Some(best)),
+                _ if low < high => {}
+                None => return Ok(Some(best)),
+                Some(_) if self.ledger.expires => return Ok(None),
+                Some(link) => return Err(self.hole(&best, link.previous())),
+            }
+            let middle = middle(low, high, &mut likely);
+            let stored = self.next(middle, newest, patience).await?;
+            let commit = self.commit(&stored)?;
+            if commit.last() < version {
+                low = commit.sequence + 1;
+            } else {
+                high = middle;
+                best = commit;
+            }
+        }
+    }
+
+    /// The first message from this sequence on, which is at most the newest's.
+    async fn next(
+        &self,
+        sequence: u64,
+        newest: &StoredCommit,
+        patience: &mut Patience,
+    ) -> Result<Stored, StoreError> {
+        let wanted = Wanted::Next {
+            seq: sequence,
+            next_by_subj: self.subject,
+        };
+        loop {
+            let fault = match self.server.message(wanted, patience).await {
+                Ok(Some(stored)) if stored.sequence <= newest.sequence => return Ok(stored),
+                Ok(_) => Fault::Garbled(format!(
+                    "no message from {sequence} on, though {} is there",
+                    newest.sequence
+                )),
+                Err(fault) => fault,
+            };
+            self.wait(fault, patience).await?;
+        }
+    }
+
+    /// The commits at these places; what is no commit of this actor is left out.
+    ///
+    /// # Errors
+    ///
+    /// Where the server does not show what is there, until the deadline.
+    pub(crate) async fn commits_at(
+        &self,
+        sequences: &[u64],
+        patience: &mut Patience,
+    ) -> Result<Vec<StoredCommit>, StoreError> {
+        loop {
+            let reads = sequences.iter().map(|sequence| {
+                let wanted = Wanted::At { seq: *sequence };
+                self.server.message(wanted, patience)
+            });
+            let answers: Result<Vec<_>, Fault> = join_all(reads).await.into_iter().collect();
+            let fault = match answers {
+                Ok(found) if self.ledger.expires || found.iter().all(Option::is_some) => {
+                    let ours = found.into_iter().flatten();
+                    let ours = ours.filter(|stored| stored.subject.as_str() == self.subject);
+                    return ours.map(|stored| self.commit(&stored)).collect();
+                }
+                Ok(_) => Fault::Garbled("a commit is not found where it was stored".to_owned()),
+                Err(fault) => fault,
+            };
+            self.wait(fault, patience).await?;
+        }
+    }
+
+    async fn wait(&self, fault: Fault, patience: &mut Patience) -> Result<(), StoreError> {
+        if !fault.may_pass() {
+            return Err(fault.into_store_error(ACTION, &self.ledger.names.events_stream));
+        }
+        if !patience.pause().await {
+            return Err(unavailable(ACTION, fault));
+        }
+        self.ledger.observer.rereads(&fault);
+        tracing::debug!(subject = self.subject, %fault, "reading again");
+        Ok(())
+    }
+
+    /// A commit that says that one was before it which is not to be found.
+    fn hole(&self, commit: &StoredCommit, previous: Version) -> StoreError {
+        let reason = format!(
+            "it comes after version {previous}, which is missing: the commit that had it is \
+             damaged or was removed"
+        );
+        let incarnation = self.ledger.incarnation;
+        incarnation.malformed_at(commit.sequence, reason).into()
+    }
+}
+
+/// A place between both: a predecessor's where one is known, else half way.
+fn middle(low: u64, high: u64, likely: &mut &[u64]) -> u64 {
+    // Their places fall: what is too new or too old is of no more use.
+    let newer = likely.partition_point(|sequence| *sequence >= high);
+    let older = likely.partition_point(|sequence| *sequence >= low);
+    *likely = &likely[newer..older];
+    let likeliest = likely.get(likely.len() / 2).copied();
+    likeliest.unwrap_or(low + (high - low) / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_is_between_both_and_at_a_predecessor_where_one_is_known() {
+        let places = [90, 70, 50, 30];
+        let mut likely = &places[..];
+        assert_eq!(middle(1, 100, &mut likely), 50);
+        assert_eq!(middle(1, 50, &mut likely), 30);
+        assert_eq!(middle(1, 30, &mut likely), 15);
+        let mut likely = &places[..];
+        assert_eq!(middle(51, 100, &mut likely), 70);
+        assert_eq!(middle(71, 100, &mut likely), 90);
+        assert_eq!(middle(91, 100, &mut likely), 95);
+        for (low, high) in [(1, 2), (5, 6), (1, u64::MAX)] {
+            let middle = middle(low, high, &mut &[][..]);
+            assert!((low..high).contains(&middle));
+        }
+    }
+}
