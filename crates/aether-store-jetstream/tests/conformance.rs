@@ -2,12 +2,12 @@
 
 mod support;
 
-use aether_core::{ActorId, BoxError, Event, WireForm};
-use aether_store_jetstream::JetStreamStore;
+use aether_core::{ActorId, BoxError, Event, Position, WireForm};
 use aether_store_jetstream::async_nats::{HeaderMap, jetstream};
+use aether_store_jetstream::{JetStreamConfig, JetStreamStore, Retention};
 use aether_testkit::{
-    Boxed, Effort, PlantMalformedEvent, PlantUndecodableSnapshot, StoreBuilder, StoreOptions,
-    Suite, wrapped,
+    Boxed, Effort, ExpireHistory, PlantMalformedEvent, PlantUndecodableSnapshot, StoreBuilder,
+    StoreOptions, Suite, wrapped,
 };
 use support::Streams;
 
@@ -21,9 +21,13 @@ impl StoreBuilder for Builder {
     type Store = JetStreamStore;
     type Guard = Streams;
 
-    async fn build(&self, _: StoreOptions) -> Result<(JetStreamStore, Streams), BoxError> {
+    async fn build(&self, options: StoreOptions) -> Result<(JetStreamStore, Streams), BoxError> {
         let streams = Streams::new("suite");
-        Ok((self.reopen(&streams).await?, streams))
+        let mut builder = JetStreamStore::builder(streams.config().codec(self.0));
+        if let Some(notices) = options.notices {
+            builder = builder.broadcaster(notices.namespace, notices.broadcaster);
+        }
+        Ok((builder.connect(&streams.url).await?, streams))
     }
 
     async fn reopen(&self, streams: &Streams) -> Result<JetStreamStore, BoxError> {
@@ -84,8 +88,71 @@ impl PlantUndecodableSnapshot for Builder {
     }
 }
 
+/// The same on streams where events expire.
+struct Finite;
+
+impl Finite {
+    fn config(streams: &Streams) -> JetStreamConfig {
+        streams.config().retention(Retention::ONE_YEAR)
+    }
+}
+
+impl StoreBuilder for Finite {
+    type Store = JetStreamStore;
+    type Guard = Streams;
+
+    /// The stream of events is one from which messages can be removed: nobody waits a year.
+    async fn build(&self, _: StoreOptions) -> Result<(JetStreamStore, Streams), BoxError> {
+        let streams = Streams::new("finite");
+        let config = jetstream::stream::Config {
+            name: streams.base.clone(),
+            subjects: vec![format!("{}.events.*.*", streams.base)],
+            max_age: Retention::ONE_YEAR.max_age().unwrap_or_default(),
+            discard: jetstream::stream::DiscardPolicy::New,
+            allow_direct: true,
+            num_replicas: Streams::replicas(),
+            ..jetstream::stream::Config::default()
+        };
+        let jetstream = jetstream::new(streams.client().await);
+        jetstream.create_stream(config).await?;
+        Ok((self.reopen(&streams).await?, streams))
+    }
+
+    async fn reopen(&self, streams: &Streams) -> Result<JetStreamStore, BoxError> {
+        Ok(JetStreamStore::connect(&streams.url, Self::config(streams)).await?)
+    }
+
+    fn effort(&self) -> Effort {
+        Effort::NETWORK
+    }
+}
+
+impl ExpireHistory for Finite {
+    async fn expire_through(&self, streams: &Streams, position: Position) -> Result<(), BoxError> {
+        let jetstream = jetstream::new(streams.client().await);
+        let events = jetstream.get_stream(&streams.base).await?;
+        let last = events.get_info().await?.state.last_sequence;
+        // A year is enough to copy a commit, and here there is less.
+        let heads = Self::config(streams).heads_stream().unwrap_or_default();
+        let heads = jetstream.get_stream(heads).await?;
+        let copied = async || {
+            let info = heads.get_info().await;
+            info.is_ok_and(|info| info.state.last_sequence >= last)
+        };
+        support::eventually("every commit is copied", copied).await;
+        events.purge().sequence(position.sequence() + 1).await?;
+        Ok(())
+    }
+}
+
 aether_testkit::conformance! {
-    mod jetstream_store { builder: MESSAGE_PACK, sections: [events, snapshots, corruption, snapshot_corruption] }
+    mod jetstream_store { builder: MESSAGE_PACK, sections: [events, notices, snapshots, corruption, snapshot_corruption] }
+
+    // Where events expire, all that holds else holds for those that have not.
+    mod jetstream_store_with_a_retention {
+        builder: Finite,
+        sections: [events, snapshots, retention, snapshot_retention],
+    }
 
     // The same through `dyn DynEventStore` and `dyn DynSnapshotStore`.
     mod jetstream_store_boxed {

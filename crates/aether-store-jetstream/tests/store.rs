@@ -206,6 +206,8 @@ async fn one_append_is_one_message_with_the_headers_of_the_wire_format() {
         "Aether-Format",
         "Aether-First-Version",
         "Aether-Last-Version",
+        "Aether-Previous-Version",
+        "Aether-Predecessors",
     ]
     .map(|name| message.headers.get(name).unwrap().as_str().to_owned())
     .into();
@@ -216,6 +218,8 @@ async fn one_append_is_one_message_with_the_headers_of_the_wire_format() {
         "1",
         "101",
         "110",
+        "100",
+        "1",
     ];
     assert_eq!(headers, expected);
     assert_eq!(
@@ -227,7 +231,9 @@ async fn one_append_is_one_message_with_the_headers_of_the_wire_format() {
             .len(),
         26
     );
-    assert_eq!(message.headers.len(), expected.len() + 1);
+    let digest = message.headers.get("Aether-Previous-Digest").unwrap();
+    assert_eq!(digest.as_str().len(), 43);
+    assert_eq!(message.headers.len(), expected.len() + 2);
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use aether_core::{
 };
 
 use crate::SECOND;
-use crate::behind::{Behind, behind_a_proxy, messages};
+use crate::support::behind::{Behind, behind_a_proxy, created};
+use crate::support::books::messages;
 use crate::support::proxy::Action;
 use crate::support::{actor, event};
 
@@ -126,15 +127,13 @@ async fn a_last_message_that_the_server_cannot_find_is_not_an_empty_history() {
             Action::Pass
         }
     });
+    let store = &behind.store;
     let errors = [
-        behind.store.save_event(event(&id, 1)).await.unwrap_err(),
-        behind.store.save_event(event(&id, 2)).await.unwrap_err(),
-        behind.store.latest_version(&id).await.unwrap_err(),
-        behind
-            .store
-            .get_events(&id, Version::ZERO)
-            .await
-            .unwrap_err(),
+        store.save_event(event(&id, 2)).await.unwrap_err(),
+        store.latest_version(&id).await.unwrap_err(),
+        store.get_events(&id, Version::ZERO).await.unwrap_err(),
+        // Refused by the server, because here the message is not damaged.
+        store.save_event(event(&id, 1)).await.unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.kind(), Kind::Malformed, "{error}");
@@ -215,9 +214,11 @@ async fn messages_that_are_counted_and_not_given_are_reported_after_the_last_eve
     }
     // As a server answers that has three, one of them damaged.
     let subject = behind.store.events_subject(&id);
+    let created = created(&behind.direct).await;
     behind.proxy.rule(move |published| {
         if published.subject.contains("STREAM.INFO") {
-            Action::Answer(format!(r#"{{"state":{{"subjects":{{"{subject}":3}}}}}}"#))
+            let state = format!(r#"{{"first_seq":1,"last_seq":3,"subjects":{{"{subject}":3}}}}"#);
+            Action::Answer(format!(r#"{{"created":"{created}","state":{state}}}"#))
         } else {
             Action::Pass
         }

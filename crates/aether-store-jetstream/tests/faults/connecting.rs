@@ -3,8 +3,11 @@
 use std::time::Instant;
 
 use aether_core::StoreErrorKind as Kind;
-use aether_store_jetstream::{JetStreamConfig, JetStreamStore};
+use aether_store_jetstream::async_nats::jetstream;
+use aether_store_jetstream::async_nats::jetstream::stream::Config;
+use aether_store_jetstream::{JetStreamConfig, JetStreamStore, Retention, Risk, Storage};
 
+use crate::support::Streams;
 use crate::support::fake_server::{self, Answers};
 use crate::{SECOND, misconfigured};
 
@@ -79,4 +82,46 @@ async fn credentials_in_the_address_are_given_to_the_server() {
     JetStreamStore::connect(&url, config).await.unwrap_err();
     let said = heard.recv().await.unwrap();
     assert!(said.contains(r#""user":"ada","pass":"s@cret""#), "{said}");
+}
+
+#[tokio::test]
+async fn what_is_risky_about_the_streams_is_said_by_the_store() {
+    let streams = Streams::new("risks");
+    // One replica is what one gets without asking, on whichever server.
+    let config = JetStreamConfig::new(&streams.base);
+    let store = streams.store_with(config).await;
+    assert_eq!(store.risks(), [Risk::OneReplica]);
+
+    let streams = Streams::new("risks");
+    let config = JetStreamConfig::new(&streams.base)
+        .storage(Storage::Memory)
+        .retention(Retention::ONE_YEAR);
+    let store = streams.store_with(config).await;
+    let max_age = Retention::ONE_YEAR.max_age().unwrap();
+    let expected = [
+        Risk::OneReplica,
+        Risk::MemoryStorage,
+        Risk::FiniteRetention { max_age },
+    ];
+    assert_eq!(store.risks(), expected);
+}
+
+#[tokio::test]
+async fn a_stream_that_was_made_to_be_erased_from_is_used_and_said_to_be_one() {
+    let streams = Streams::new("erasable");
+    let jetstream = jetstream::new(streams.client().await);
+    streams.store().await;
+    let mut stream = jetstream.get_stream(&streams.base).await.unwrap();
+    let config = Config {
+        deny_purge: false,
+        ..stream.info().await.unwrap().config.clone()
+    };
+    jetstream.delete_stream(&streams.base).await.unwrap();
+    jetstream.create_stream(config).await.unwrap();
+    let store = streams.store().await;
+    assert!(
+        store.risks().contains(&Risk::Deletable),
+        "{:?}",
+        store.risks()
+    );
 }

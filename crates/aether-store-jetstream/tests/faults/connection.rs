@@ -12,7 +12,8 @@ use aether_store_jetstream::async_nats;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use crate::SECOND;
-use crate::behind::{behind_a_proxy, messages};
+use crate::support::behind::behind_a_proxy;
+use crate::support::books::messages;
 use crate::support::{Streams, actor, event, event_with, eventually};
 
 #[tokio::test]
@@ -35,6 +36,20 @@ async fn a_save_whose_acknowledgement_was_lost_is_stored_once() {
         events
     );
     assert_eq!(messages(&behind.direct).await, 3);
+}
+
+#[tokio::test]
+async fn a_batch_whose_acknowledgement_was_lost_is_stored_once() {
+    let behind = behind_a_proxy("lost-batch", 10 * SECOND).await;
+    let id = actor("order-1");
+    behind.proxy.faults.lose_acks.store(1, Ordering::SeqCst);
+    let batch = [1, 2, 5].map(|version| event(&id, version));
+    let appended = behind.store.save_events(batch.clone()).await.unwrap();
+    assert!(!appended.was_repeated());
+    assert_eq!(behind.proxy.faults.lost_acks.load(Ordering::SeqCst), 1);
+    let stored = behind.direct.get_events(&id, Version::ZERO).await.unwrap();
+    assert_eq!(stored, batch);
+    assert_eq!(messages(&behind.direct).await, 1);
 }
 
 #[tokio::test]
@@ -135,6 +150,11 @@ async fn a_server_that_is_gone_before_a_call_is_unavailable_and_nothing_is_store
     let behind = behind_a_proxy("away", SECOND).await;
     let id = actor("order-1");
     behind.proxy.set_down(true);
+    let disconnected = async || {
+        let state = behind.store.client().connection_state();
+        state != async_nats::connection::State::Connected
+    };
+    eventually("the client sees that the server is gone", disconnected).await;
     let snapshot = ActorSnapshot::new(&id, 1.into(), &()).unwrap();
     let started = Instant::now();
     let errors = [

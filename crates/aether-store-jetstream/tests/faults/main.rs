@@ -2,14 +2,21 @@
 //!
 //! One server, not a cluster: a client that knows the others goes round the proxy.
 
+mod again;
 mod answers;
-mod behind;
+mod backwards;
 mod connecting;
 mod connection;
+mod delayed;
+mod dropped;
+mod expiry;
+mod heads;
+mod hints;
 mod stored;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;
+mod verify;
 
 use std::time::Duration;
 

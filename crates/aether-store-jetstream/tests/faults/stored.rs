@@ -12,7 +12,7 @@ use futures_util::StreamExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::SECOND;
-use crate::behind::messages;
+use crate::support::books::messages;
 use crate::support::{Streams, actor, event, event_with, eventually};
 
 /// The size of the data for which a commit is exactly as large as the server takes.
@@ -344,23 +344,28 @@ async fn a_history_whose_last_commit_went_while_it_was_read_does_not_end_short()
 }
 
 #[tokio::test]
-async fn a_commit_that_went_from_the_middle_is_reported_after_the_last_event() {
+async fn a_commit_that_went_from_the_middle_is_reported_where_it_was() {
     let streams = Streams::new("deleted-mid");
     let id = actor("order-1");
     let store = deletable(&streams, &id, 600).await;
     let jetstream = jetstream::new(store.client().clone());
     let stream = jetstream.get_stream(&streams.base).await.unwrap();
-    let mut events = store.events(&id, Version::ZERO);
-    events.next().await.unwrap().unwrap();
     stream.delete_message(400).await.unwrap();
-    let items: Vec<_> = events.collect().await;
-    let (last, before) = items.split_last().unwrap();
-    assert_eq!(before.len(), 598);
-    assert!(before.iter().all(Result::is_ok));
-    let Err(StoreError::Malformed(error)) = last else {
-        panic!("not malformed: {last:?}");
+    let items: Vec<_> = store.events(&id, Version::ZERO).collect().await;
+    assert_eq!(items.len(), 600);
+    let (bad, good): (Vec<_>, Vec<_>) = items.iter().enumerate().partition(|(_, i)| i.is_err());
+    let versions = good.iter().map(|(_, item)| item.as_ref().unwrap());
+    let versions = versions.map(|recorded| recorded.event().version().get());
+    assert!(versions.eq((1..=600).filter(|version| *version != 400)));
+    let [(399, Err(StoreError::Malformed(error)))] = &bad[..] else {
+        panic!("not one report in the place of the missing one: {bad:?}");
     };
-    assert_eq!(error.position.sequence(), 600);
+    assert_eq!(error.position.sequence(), 401);
+    let after = "stored after version 400 and is found after version 399";
+    assert!(error.reason.contains(after), "{}", error.reason);
+    // It matters to nobody who asks for later events.
+    let later = store.get_events(&id, 401.into()).await.unwrap();
+    assert_eq!(later.len(), 200);
 }
 
 #[tokio::test]

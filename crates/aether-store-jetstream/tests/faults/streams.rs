@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use aether_core::{
     ActorSnapshot, EventStore as _, EventStoreExt as _, SnapshotStore as _, Version,
 };
-use aether_store_jetstream::JetStreamStore;
 use aether_store_jetstream::async_nats::jetstream;
 use aether_store_jetstream::async_nats::jetstream::stream::{
     Config, DiscardPolicy, PersistenceMode, RetentionPolicy, Source, StorageType, SubjectTransform,
 };
+use aether_store_jetstream::{JetStreamConfig, JetStreamStore, Retention, Storage};
 
 use crate::support::{Streams, actor, event};
 use crate::{SECOND, misconfigured};
@@ -31,7 +31,7 @@ fn wrong_streams() -> Vec<(&'static str, Change)> {
         ("max_age", |c| c.max_age = Duration::from_secs(3_600)),
         ("subjects", |c| c.subjects.push(format!("{}.other", c.name))),
         ("subjects", |c| {
-            c.subjects = vec![format!("{}.events.>", c.name)]
+            c.subjects = vec![format!("{}.events.>", c.name)];
         }),
         ("subject_transform", |c| {
             c.subject_transform = Some(SubjectTransform {
@@ -68,7 +68,7 @@ fn wrong_streams_of_later_servers() -> Vec<(&'static str, Change)> {
             c.discard = DiscardPolicy::Old;
         }),
         ("persist_mode", |c| {
-            c.persist_mode = Some(PersistenceMode::Async)
+            c.persist_mode = Some(PersistenceMode::Async);
         }),
     ]
 }
@@ -112,6 +112,33 @@ async fn a_stream_that_differs_where_it_matters_is_refused_by_the_fields_name() 
         let named = what == format!("{field} of stream {:?}", streams.base)
             || (field == "subject_delete_marker_ttl" && what.starts_with("allow_msg_ttl"));
         assert!(named, "{field}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_has_the_retention_and_the_storage_that_are_asked_for_or_is_refused() {
+    let memory = |c: JetStreamConfig| c.storage(Storage::Memory);
+    let year = |c: JetStreamConfig| c.retention(Retention::ONE_YEAR);
+    let day = |c: JetStreamConfig| c.retention(Retention::MaxAge(24 * 3_600 * SECOND));
+    let plain = |c: JetStreamConfig| c;
+    type Setting = fn(JetStreamConfig) -> JetStreamConfig;
+    let rows: [(Setting, Setting, &str); 5] = [
+        (plain, year, "max_age"),
+        (year, plain, "max_age"),
+        (year, day, "max_age"),
+        (plain, memory, "storage"),
+        (memory, plain, "storage"),
+    ];
+    for (made, asked, field) in rows {
+        let streams = Streams::new("asked");
+        streams.store_with(made(streams.config())).await;
+        // As it was made it is taken again.
+        streams.store_with(made(streams.config())).await;
+        let error = JetStreamStore::connect(&streams.url, asked(streams.config()))
+            .await
+            .unwrap_err();
+        let what = format!("{field} of stream {:?}", streams.base);
+        assert_eq!(misconfigured(&error), what);
     }
 }
 
@@ -172,6 +199,27 @@ async fn a_snapshot_stream_that_would_lose_the_newest_is_refused() {
         misconfigured(&error).starts_with("max_msgs_per_subject of stream"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_snapshot_stream_that_expires_is_refused() {
+    let streams = Streams::new("wrong-snap");
+    let jetstream = jetstream::new(streams.client().await);
+    let config = Config {
+        name: format!("{}=~snapshots", streams.base),
+        subjects: vec![format!("{}.snapshots.*.*", streams.base)],
+        max_messages_per_subject: 1,
+        max_age: 3_600 * SECOND,
+        allow_direct: true,
+        ..Config::default()
+    };
+    jetstream.create_stream(config).await.unwrap();
+    let config = JetStreamConfig::new(&streams.base).retention(Retention::ONE_YEAR);
+    let error = JetStreamStore::connect(&streams.url, config)
+        .await
+        .unwrap_err();
+    let what = format!("max_age of stream \"{}=~snapshots\"", streams.base);
+    assert_eq!(misconfigured(&error), what);
 }
 
 #[tokio::test]

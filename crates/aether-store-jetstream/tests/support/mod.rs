@@ -2,8 +2,14 @@
 
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
+pub(crate) mod behind;
+pub(crate) mod books;
+pub(crate) mod cluster;
 pub(crate) mod fake_server;
+pub(crate) mod frame;
+pub(crate) mod load;
 pub(crate) mod proxy;
+pub(crate) mod server;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -50,9 +56,12 @@ impl Streams {
 
     /// With as many replicas as `AETHER_NATS_REPLICAS` says, for a run on a cluster; else one.
     pub(crate) fn config_of(base: &str) -> JetStreamConfig {
+        JetStreamConfig::new(base).replicas(Self::replicas())
+    }
+
+    pub(crate) fn replicas() -> usize {
         let replicas = std::env::var("AETHER_NATS_REPLICAS");
-        let replicas = replicas.map_or(1, |replicas| replicas.parse().unwrap());
-        JetStreamConfig::new(base).replicas(replicas)
+        replicas.map_or(1, |replicas| replicas.parse().unwrap())
     }
 
     pub(crate) async fn store(&self) -> JetStreamStore {
@@ -71,7 +80,7 @@ impl Streams {
         let token = |n: &Namespace| format!("{}={}", self.base, n.as_str());
         let events = std::iter::once(self.base.clone()).chain(self.namespaces.iter().map(token));
         events
-            .flat_map(|name| [format!("{name}=~snapshots"), name])
+            .flat_map(|name| [format!("{name}=~heads"), format!("{name}=~snapshots"), name])
             .collect()
     }
 }

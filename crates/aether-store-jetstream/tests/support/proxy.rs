@@ -1,14 +1,17 @@
-//! Stands between a client and a server, and loses or changes what it is told to.
+//! Stands between a client and a server, and loses, delays, repeats or changes what it is told to.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+use super::frame;
+pub(crate) use super::frame::Published;
 
 /// What the proxy does now, set by the test.
 #[derive(Default)]
@@ -17,43 +20,39 @@ pub(crate) struct Faults {
     pub(crate) lose_acks: AtomicUsize,
     /// How many were.
     pub(crate) lost_acks: AtomicUsize,
+    /// How many acknowledgements of publishes are still to be held back.
+    pub(crate) hold_acks: AtomicUsize,
+    /// Those that are.
+    held_acks: Mutex<Vec<Held>>,
     /// All connections are cut, and nobody can connect: the server is gone.
     pub(crate) down: watch::Sender<bool>,
     /// The server goes down when the next commit has been passed on to it, before it can answer.
     pub(crate) down_after_commit: AtomicBool,
     /// What becomes of what the client publishes.
-    pub(crate) rule: std::sync::Mutex<Option<Rule>>,
+    rule: Mutex<Option<Rule>>,
+    /// Is shown what the server sends.
+    listener: Mutex<Option<Listener>>,
+    /// To the server, on the newest connection.
+    to_server: Mutex<Option<UnboundedSender<Vec<u8>>>>,
 }
 
 type Rule = Box<dyn FnMut(&Published) -> Action + Send>;
+type Listener = Box<dyn FnMut(&[u8]) + Send>;
 
-/// Something that the client publishes: a commit or a request.
-#[derive(Debug)]
-pub(crate) struct Published {
-    pub(crate) subject: String,
-    pub(crate) reply: String,
-    /// Headers and body.
-    pub(crate) bytes: Vec<u8>,
+/// An answer, and the connection on which it is to be given.
+struct Held {
+    frame: Vec<u8>,
+    to_client: UnboundedSender<Vec<u8>>,
 }
 
-impl Published {
-    pub(crate) fn is_commit(&self) -> bool {
-        contains(&self.bytes, b"Aether-First-Version")
-    }
-
-    /// Whether the last message of a subject is asked for.
-    pub(crate) fn asks_for_last(&self) -> bool {
-        self.subject.starts_with("$JS.API.STREAM.MSG.GET.")
-            && contains(&self.bytes, b"last_by_subj")
-    }
-}
-
-/// What becomes of it.
+/// What becomes of what a client publishes.
 #[derive(Debug)]
 pub(crate) enum Action {
     Pass,
     /// It never arrives.
     Lose,
+    /// The server gets the first half of it, then the connection is cut.
+    Cut,
     /// The server gets this request in its place.
     Replace(String),
     /// The client gets this answer, the server gets nothing.
@@ -96,6 +95,38 @@ impl Proxy {
         *self.faults.rule.lock().unwrap() = Some(Box::new(rule));
     }
 
+    /// From now on this is shown each frame that the server sends.
+    pub(crate) fn listen(&self, listener: impl FnMut(&[u8]) + Send + 'static) {
+        *self.faults.listener.lock().unwrap() = Some(Box::new(listener));
+    }
+
+    /// How many acknowledgements are held back now.
+    pub(crate) fn held_acks(&self) -> usize {
+        self.faults.held_acks.lock().unwrap().len()
+    }
+
+    /// Gives the client what was held back; gives how many that were.
+    pub(crate) fn release_acks(&self) -> usize {
+        let held = std::mem::take(&mut *self.faults.held_acks.lock().unwrap());
+        let count = held.len();
+        for held in held {
+            held.to_client.send(held.frame).unwrap();
+        }
+        count
+    }
+
+    /// What was held back never arrives.
+    pub(crate) fn forget_acks(&self) {
+        self.faults.held_acks.lock().unwrap().clear();
+    }
+
+    /// Sends this to the server, as if the client had.
+    pub(crate) fn send(&self, published: &Published) {
+        let to_server = self.faults.to_server.lock().unwrap();
+        let to_server = to_server.as_ref().expect("nobody has connected");
+        to_server.send(published.to_frame()).unwrap();
+    }
+
     /// The server is gone, or back.
     pub(crate) fn set_down(&self, down: bool) {
         self.faults.down.send_replace(down);
@@ -127,37 +158,62 @@ async fn pass(client: TcpStream, upstream: TcpStream, faults: Arc<Faults>) {
     let (from_server, mut to_server) = upstream.into_split();
     let (mut from_client, mut from_server) =
         (BufReader::new(from_client), BufReader::new(from_server));
-    let (answers, mut forged) = tokio::sync::mpsc::unbounded_channel::<Vec<u8>>();
+    let (answers, mut forged) = unbounded_channel::<Vec<u8>>();
+    let (requests, mut sent) = unbounded_channel::<Vec<u8>>();
+    *faults.to_server.lock().unwrap() = Some(requests.clone());
     let mut down = faults.down.subscribe();
     let commands = async {
-        while let Some(frame) = frame(&mut from_client).await? {
-            match judge(&frame, &faults) {
-                Verdict::Send(frame) => to_server.write_all(&frame).await?,
-                Verdict::Drop => {}
-                Verdict::Answer(answer) => answers.send(answer).unwrap(),
-            }
-            let commit = contains(&frame, b"Aether-First-Version");
-            if commit && faults.down_after_commit.swap(false, Ordering::SeqCst) {
-                faults.down.send_replace(true);
-            }
-        }
-        std::io::Result::Ok(())
-    };
-    let messages = async {
         loop {
-            // Reading a frame is not to be interrupted, so forged answers wait for one.
+            // Reading a frame is not to be interrupted, so what is sent waits for one.
             let bytes = tokio::select! {
-                forged = forged.recv() => forged,
-                ready = from_server.fill_buf() => {
-                    if ready?.is_empty() { None } else { frame(&mut from_server).await? }
+                frame = sent.recv() => {
+                    to_server.write_all(&frame.unwrap_or_default()).await?;
+                    continue;
+                }
+                ready = from_client.fill_buf() => {
+                    if ready?.is_empty() { None } else { frame::read(&mut from_client).await? }
                 }
             };
             let Some(bytes) = bytes else {
                 return std::io::Result::Ok(());
             };
-            if !loses(&bytes, &faults) {
-                to_client.write_all(&bytes).await?;
+            match judge(&bytes, &faults) {
+                Verdict::Send(frame) => to_server.write_all(&frame).await?,
+                Verdict::Drop => {}
+                Verdict::Cut => {
+                    to_server.write_all(&bytes[..bytes.len() / 2]).await?;
+                    return Ok(());
+                }
+                Verdict::Answer(answer) => answers.send(answer).unwrap(),
             }
+            let commit = Published::in_frame(&bytes).is_some_and(|published| published.is_commit());
+            if commit && faults.down_after_commit.swap(false, Ordering::SeqCst) {
+                faults.down.send_replace(true);
+            }
+        }
+    };
+    let messages = async {
+        loop {
+            // The same for forged answers and for those that were held back.
+            let bytes = tokio::select! {
+                forged = forged.recv() => {
+                    to_client.write_all(&forged.unwrap_or_default()).await?;
+                    continue;
+                }
+                ready = from_server.fill_buf() => {
+                    if ready?.is_empty() { None } else { frame::read(&mut from_server).await? }
+                }
+            };
+            let Some(bytes) = bytes else {
+                return std::io::Result::Ok(());
+            };
+            if let Some(listener) = faults.listener.lock().unwrap().as_mut() {
+                listener(&bytes);
+            }
+            if loses(&bytes, &faults) || holds(&bytes, &faults, &answers) {
+                continue;
+            }
+            to_client.write_all(&bytes).await?;
         }
     };
     tokio::select! {
@@ -170,27 +226,20 @@ async fn pass(client: TcpStream, upstream: TcpStream, faults: Arc<Faults>) {
 enum Verdict {
     Send(Vec<u8>),
     Drop,
+    Cut,
     Answer(Vec<u8>),
 }
 
 fn judge(frame: &[u8], faults: &Faults) -> Verdict {
-    let line_end = frame.iter().position(|b| *b == b'\n').unwrap() + 1;
-    let line = String::from_utf8_lossy(&frame[..line_end]).into_owned();
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let (Some(&("PUB" | "HPUB")), Some(subject), Some(reply)) =
-        (words.first(), words.get(1), words.get(2))
-    else {
+    let Some(published) = Published::in_frame(frame) else {
         return Verdict::Send(frame.to_vec());
     };
-    let published = Published {
-        subject: (*subject).to_owned(),
-        reply: (*reply).to_owned(),
-        bytes: frame[line_end..].to_vec(),
-    };
+    let (subject, reply) = (&published.subject, &published.reply);
     let mut rule = faults.rule.lock().unwrap();
     match rule.as_mut().map_or(Action::Pass, |rule| rule(&published)) {
         Action::Pass => Verdict::Send(frame.to_vec()),
         Action::Lose => Verdict::Drop,
+        Action::Cut => Verdict::Cut,
         Action::Replace(body) => {
             let size = body.len();
             Verdict::Send(format!("PUB {subject} {reply} {size}\r\n{body}\r\n").into())
@@ -198,7 +247,7 @@ fn judge(frame: &[u8], faults: &Faults) -> Verdict {
         Action::Answer(body) => {
             // The client's first subscription is for all answers.
             let size = body.len();
-            Verdict::Answer(format!("MSG {} 0 {size}\r\n{body}\r\n", published.reply).into())
+            Verdict::Answer(format!("MSG {reply} 0 {size}\r\n{body}\r\n").into())
         }
         Action::Deny => {
             let denial = format!("Permissions Violation for Publish to \"{subject}\"");
@@ -209,34 +258,27 @@ fn judge(frame: &[u8], faults: &Faults) -> Verdict {
 
 /// Whether this is an acknowledgement that is to be lost.
 fn loses(frame: &[u8], faults: &Faults) -> bool {
-    let order = Ordering::SeqCst;
-    let ack = frame.starts_with(b"MSG ") && contains(frame, br#"{"stream":"#);
-    let lose = ack
-        && faults
-            .lose_acks
-            .fetch_update(order, order, |left| left.checked_sub(1))
-            .is_ok();
-    faults.lost_acks.fetch_add(usize::from(lose), order);
+    let lose = frame::is_ack(frame) && takes_one(&faults.lose_acks);
+    faults
+        .lost_acks
+        .fetch_add(usize::from(lose), Ordering::SeqCst);
     lose
 }
 
-/// One line and, where it announces one, its body.
-async fn frame(reader: &mut BufReader<OwnedReadHalf>) -> std::io::Result<Option<Vec<u8>>> {
-    let mut frame = Vec::new();
-    if reader.read_until(b'\n', &mut frame).await? == 0 {
-        return Ok(None);
+/// Whether this is an acknowledgement that is to be held back; it is, then.
+fn holds(frame: &[u8], faults: &Faults, to_client: &UnboundedSender<Vec<u8>>) -> bool {
+    let hold = frame::is_ack(frame) && takes_one(&faults.hold_acks);
+    if hold {
+        faults.held_acks.lock().unwrap().push(Held {
+            frame: frame.to_vec(),
+            to_client: to_client.clone(),
+        });
     }
-    let line = String::from_utf8_lossy(&frame).into_owned();
-    let with_body = ["MSG ", "HMSG ", "PUB ", "HPUB "];
-    if with_body.iter().any(|word| line.starts_with(word)) {
-        let size: usize = line.split_whitespace().last().unwrap().parse().unwrap();
-        let start = frame.len();
-        frame.resize(start + size + 2, 0);
-        reader.read_exact(&mut frame[start..]).await?;
-    }
-    Ok(Some(frame))
+    hold
 }
 
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
+fn takes_one(left: &AtomicUsize) -> bool {
+    let order = Ordering::SeqCst;
+    left.fetch_update(order, order, |left| left.checked_sub(1))
+        .is_ok()
 }

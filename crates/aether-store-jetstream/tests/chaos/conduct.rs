@@ -1,0 +1,64 @@
+//! One run: servers, load, faults, quiet, and the check.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use aether_store_jetstream::async_nats;
+
+use crate::checker::check;
+use crate::crew::Crew;
+use crate::inject;
+use crate::report::{Report, Run, report};
+use crate::schedule::{SERVER_FAULTS, SHORT_SERVER_FAULTS, Schedule, WORKER_FAULTS};
+use crate::stream;
+use crate::support::cluster::Cluster;
+
+const STREAM: &str = "chaos";
+/// How long a run without minutes lasts.
+const SHORT: Duration = Duration::from_secs(20);
+/// How long there are no faults in the end, before the workers settle.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// Runs for so many minutes, or shortly for 0.
+pub(crate) async fn run(minutes: u64, seed: u64) -> Report {
+    let (lasts, kinds, lasts_millis): (_, &'static [_], _) = match minutes {
+        0 => (SHORT, &SHORT_SERVER_FAULTS, (1_000, 2_000)),
+        _ => (
+            Duration::from_secs(60 * minutes),
+            &SERVER_FAULTS,
+            (1_000, 8_000),
+        ),
+    };
+    let mut cluster = Cluster::start().await;
+    let files = tempfile::TempDir::with_prefix("aether-chaos-").unwrap();
+    let mut crew = Crew::start(&cluster, STREAM, seed, files.path()).await;
+    // Who makes the stream is no part of the run.
+    cluster.leader_of(STREAM).await;
+    let until = Instant::now() + lasts;
+    let injected = Mutex::new(Vec::new());
+    let servers = Schedule::of_servers(seed, kinds, lasts_millis);
+    tokio::join!(
+        inject::servers(&mut cluster, STREAM, servers, until, &injected),
+        inject::workers(&mut crew, Schedule::of_workers(seed), until, &injected),
+    );
+    cluster.leader_of(STREAM).await;
+    tokio::time::sleep(QUIET).await;
+    crew.settle().await;
+    let messages = stream::messages(cluster.servers[0].url(), STREAM).await;
+    let histories = stream::histories(&cluster.url(), STREAM).await;
+    let logs = crew.logs();
+    let findings = check(&logs, &messages, &histories);
+    let run = Run {
+        seed,
+        minutes,
+        seconds: lasts.as_secs(),
+        faults: kinds.iter().chain(&WORKER_FAULTS).copied().collect(),
+        server: version(&cluster).await,
+    };
+    report(&run, &findings, &injected.into_inner().unwrap(), &logs)
+}
+
+async fn version(cluster: &Cluster) -> String {
+    let client = async_nats::connect(cluster.servers[0].url()).await.unwrap();
+    client.server_info().version
+}

@@ -1,0 +1,137 @@
+//! The worker processes, each behind proxies of its own.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::checker::ProcessLog;
+use crate::log;
+use crate::rng::Rng;
+use crate::support::cluster::Cluster;
+use crate::support::proxy::Proxy;
+use crate::worker::Orders;
+
+/// How long saves go on being tried, other in each worker: some give up while the servers elect
+/// a leader, some don't.
+const DEADLINES: [Duration; 3] = [
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+];
+const TASKS: u64 = 6;
+/// How long the workers may take to make sure of what they don't know.
+const SETTLING: Duration = Duration::from_secs(180);
+
+#[derive(Debug)]
+pub(crate) struct Crew {
+    pub(crate) workers: Vec<Worker>,
+}
+
+/// One worker after the other under a number.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) proxies: Vec<Proxy>,
+    number: usize,
+    /// What the next process is told.
+    orders: Orders,
+    files: PathBuf,
+    logs: Vec<(String, PathBuf)>,
+    child: Option<Child>,
+}
+
+impl Crew {
+    pub(crate) async fn start(cluster: &Cluster, stream: &str, seed: u64, files: &Path) -> Self {
+        let mut workers = Vec::new();
+        for (number, deadline) in DEADLINES.into_iter().enumerate() {
+            let mut proxies = Vec::new();
+            for server in &cluster.servers {
+                proxies.push(Proxy::before(server.url()).await);
+            }
+            let mut servers: Vec<String> = proxies.iter().map(|proxy| proxy.url.clone()).collect();
+            servers.rotate_left(number);
+            let mut worker = Worker {
+                proxies,
+                number,
+                orders: Orders {
+                    process: String::new(),
+                    seed: Rng::named(seed, "load").next(),
+                    tasks: TASKS,
+                    servers,
+                    stream: stream.to_owned(),
+                    deadline,
+                    log: PathBuf::new(),
+                },
+                files: files.to_owned(),
+                logs: Vec::new(),
+                child: None,
+            };
+            worker.start();
+            workers.push(worker);
+        }
+        Self { workers }
+    }
+
+    /// Tells all to settle and waits until they have ended.
+    pub(crate) async fn settle(&mut self) {
+        for worker in &mut self.workers {
+            let input = worker.child.as_mut().and_then(|child| child.stdin.as_mut());
+            // One that has failed is found below.
+            input.unwrap().write_all(b"settle\n").ok();
+        }
+        let started = Instant::now();
+        for worker in &mut self.workers {
+            let child = worker.child.as_mut().unwrap();
+            loop {
+                if let Some(status) = child.try_wait().unwrap() {
+                    assert!(status.success(), "worker {}: {status}", worker.number);
+                    break;
+                }
+                assert!(started.elapsed() < SETTLING, "the workers do not end");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+
+    /// What all of them wrote down, also those that were killed.
+    pub(crate) fn logs(&self) -> Vec<ProcessLog> {
+        let logs = self.workers.iter().flat_map(|worker| &worker.logs);
+        logs.map(|(process, path)| ProcessLog {
+            process: process.clone(),
+            lines: log::read(path),
+        })
+        .collect()
+    }
+}
+
+impl Worker {
+    /// Starts a process, without waiting.
+    pub(crate) fn start(&mut self) {
+        let process = format!("w{}x{}", self.number, self.logs.len());
+        let log = self.files.join(format!("{process}.log"));
+        self.logs.push((process.clone(), log.clone()));
+        self.orders.process = process;
+        self.orders.log = log;
+        let child = Command::new(std::env::current_exe().unwrap())
+            .arg("--worker")
+            .arg(serde_json::to_string(&self.orders).unwrap())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn();
+        self.child = Some(child.unwrap());
+    }
+
+    /// SIGKILL; it is gone when this returns.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().ok();
+            child.wait().ok();
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,177 @@
+//! What a worker writes down: each operation before it begins and after it ended.
+//!
+//! A worker that is killed leaves a log that is still good: what was begun and has no end may
+//! have been stored or not.
+
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aether_core::{Event, EventDraft, Version, WireForm};
+use serde::{Deserialize, Serialize};
+
+/// One line of a log. Where operations of one process overlap, the order of the lines is the
+/// order in which they began and ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Line {
+    /// A save is about to be sent. The same commit may be offered again, under the same name.
+    Attempt {
+        op: u64,
+        /// When, in microseconds.
+        at: u64,
+        commit: String,
+        actor: String,
+        events: Vec<Offered>,
+    },
+    /// A save has ended.
+    Ended {
+        op: u64,
+        at: u64,
+        outcome: Outcome,
+    },
+    /// A read begins: of all events from a version on, or only of the latest version.
+    ReadBegan {
+        op: u64,
+        actor: String,
+        from: Option<u64>,
+    },
+    ReadEnded {
+        op: u64,
+        seen: Result<Seen, String>,
+    },
+    /// A snapshot was saved or read; the error, where it is one that should not be.
+    Snapshot {
+        wrong: Option<String>,
+    },
+}
+
+/// An event as it was offered. A draft has no version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Offered {
+    pub(crate) id: String,
+    pub(crate) version: Option<u64>,
+    /// A digest of everything else that is in the event.
+    pub(crate) content: u64,
+}
+
+/// How a save ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    Stored {
+        repeated: bool,
+        /// Of the message that has the last event.
+        sequence: u64,
+        versions: Vec<u64>,
+    },
+    Conflict {
+        current: u64,
+    },
+    Indeterminate,
+    /// The future was dropped before it was ready.
+    Dropped,
+    Unavailable,
+    /// What no save of this load may give.
+    Wrong(String),
+}
+
+/// What a read gave. `count` and `digest` are only for a read of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) latest: u64,
+    pub(crate) count: u64,
+    pub(crate) digest: u64,
+}
+
+impl Seen {
+    /// Of events, in order.
+    pub(crate) fn of<'a>(events: impl IntoIterator<Item = (u64, &'a str)>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        let (mut latest, mut count) = (0, 0);
+        for (version, id) in events {
+            (version, id).hash(&mut hasher);
+            latest = version;
+            count += 1;
+        }
+        Self {
+            latest,
+            count,
+            digest: hasher.finish(),
+        }
+    }
+}
+
+impl Offered {
+    pub(crate) fn event(event: &Event) -> Self {
+        Self {
+            version: Some(event.version().get()),
+            ..Self::draft(&event.to_draft())
+        }
+    }
+
+    pub(crate) fn draft(draft: &EventDraft) -> Self {
+        let mut hasher = DefaultHasher::new();
+        // Everything that a draft has, as if it had been numbered first.
+        let event = draft.clone().at(Version::FIRST).unwrap();
+        event
+            .to_wire(WireForm::MessagePack)
+            .unwrap()
+            .hash(&mut hasher);
+        Self {
+            id: draft.event_id().as_str().to_owned(),
+            version: None,
+            content: hasher.finish(),
+        }
+    }
+}
+
+pub(crate) fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_micros()).unwrap()
+}
+
+/// The log of one process while it is written.
+#[derive(Debug)]
+pub(crate) struct Log {
+    file: Mutex<File>,
+    ops: AtomicU64,
+}
+
+impl Log {
+    pub(crate) fn create(path: &Path) -> Self {
+        Self {
+            file: Mutex::new(File::create(path).unwrap()),
+            ops: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn next_op(&self) -> u64 {
+        self.ops.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// It is with the system when this returns, so that killing the process can't lose it.
+    pub(crate) fn write(&self, line: &Line) {
+        let mut text = serde_json::to_vec(line).unwrap();
+        text.push(b'\n');
+        self.file.lock().unwrap().write_all(&text).unwrap();
+    }
+}
+
+/// Reads the log of a process that has ended. A last line may be cut short.
+pub(crate) fn read(path: &Path) -> Vec<Line> {
+    let Ok(file) = File::open(path) else {
+        return Vec::new(); // killed before it began
+    };
+    let mut lines = Vec::new();
+    for line in BufReader::new(file).split(b'\n') {
+        match serde_json::from_slice(&line.unwrap()) {
+            Ok(line) => lines.push(line),
+            Err(error) if error.is_eof() => break,
+            Err(error) => panic!("{}: {error}", path.display()),
+        }
+    }
+    lines
+}
