@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use semver::Version;
 
+use crate::programs::Benchmark;
 use crate::server::Wanted;
+use crate::server::cluster::Size;
 use crate::verify::GateName;
 
 /// Builds, checks and tests Aether.
@@ -25,8 +28,14 @@ pub(crate) enum Command {
     Integration(IntegrationArgs),
     /// Run a command with a NATS server for as long as it takes, its address in `AETHER_NATS_URL`
     WithNats(WithNatsArgs),
-    /// Start a NATS server to play with, until Ctrl-C
-    Nats(Wanted),
+    /// Start a NATS server, or a cluster of them, to play with, until Ctrl-C
+    Nats(NatsArgs),
+    /// Measure against a NATS server of its own; without a name, list what can be measured
+    Bench(BenchArgs),
+    /// Break and pause servers at random under load, and check that nothing is lost
+    Chaos(ChaosArgs),
+    /// Break the code on purpose, one way after the other, and see that a test notices each
+    Mutate(MutateArgs),
     /// Check who may depend on whom, and that every crate builds alone
     Layers(LayersArgs),
     /// Run every gate without changing a file
@@ -61,15 +70,69 @@ pub(crate) struct TestArgs {
 pub(crate) struct IntegrationArgs {
     #[command(flatten)]
     pub(crate) wanted: Wanted,
+    /// Run the crates' suites on the newest pinned server of each supported line in turn
+    #[arg(long, conflicts_with = "server_version")]
+    pub(crate) matrix: bool,
     /// Passed on to the test binaries: a filter, `--test-threads 1`, ...
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<String>,
 }
 
+/// One server or several.
+#[derive(Debug, Args)]
+pub(crate) struct NatsArgs {
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
+    /// Start that many servers as a cluster, each a process of this machine
+    #[arg(long, value_enum, value_name = "SERVERS")]
+    pub(crate) cluster: Option<Size>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// What to measure
+    #[arg(value_enum)]
+    pub(crate) name: Option<Benchmark>,
+    /// Use exactly this version of the server
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) server_version: Option<Version>,
+    /// Passed on to the benchmark
+    #[arg(last = true, value_name = "ARGS", requires = "name")]
+    pub(crate) args: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChaosArgs {
+    /// How long to go on
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) minutes: u64,
+    /// What decides which server is broken when; printed, and from the clock unless given
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Write a report into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Use exactly this version of the servers
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) server_version: Option<Version>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MutateArgs {
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
+    /// Try these mutations only
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Take the mutations from another list: how the tests see what becomes of bad ones
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct WithNatsArgs {
     #[command(flatten)]
-    pub(crate) wanted: Wanted,
+    pub(crate) nats: NatsArgs,
     /// Panic once the command runs: how the tests see that a panic cleans up, too
     #[arg(long, hide = true)]
     pub(crate) panic: bool,

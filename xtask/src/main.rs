@@ -11,7 +11,9 @@ mod cli;
 mod fix;
 mod interrupt;
 mod layers;
+mod mutate;
 mod process;
+mod programs;
 mod progress;
 mod server;
 mod suites;
@@ -73,7 +75,10 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Test(args) => tests::test(&Workspace::find()?, &args).await?,
         Command::Integration(args) => tests::integration(&Workspace::find()?, &args).await?,
         Command::WithNats(args) => return with_nats::run(&Workspace::find()?, args).await,
-        Command::Nats(wanted) => with_nats::play(&Workspace::find()?, &wanted).await?,
+        Command::Nats(args) => with_nats::play(&Workspace::find()?, &args).await?,
+        Command::Bench(args) => return programs::bench(&Workspace::find()?, &args).await,
+        Command::Chaos(args) => return programs::chaos(&Workspace::find()?, &args).await,
+        Command::Mutate(args) => mutate::run(&Workspace::find()?, &args).await?,
         Command::Layers(args) => layers::run(&args).await?,
         Command::Verify(args) => verify::run(&Workspace::find()?, &args).await?,
         Command::Fix => fix::run().await?,

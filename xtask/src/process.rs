@@ -2,8 +2,9 @@
 
 use std::ffi::OsStr;
 use std::io::IsTerminal as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -155,4 +156,26 @@ pub(crate) fn describe(command: &Command) -> String {
         .map(OsStr::to_string_lossy)
         .collect();
     words.join(" ")
+}
+
+/// The command's code; of one that a signal ended, the code that a shell would report.
+pub(crate) fn code_of(status: ExitStatus) -> ExitCode {
+    let code = match (status.code(), status.signal()) {
+        (Some(code), _) => code,
+        (None, Some(signal)) => 128 + signal,
+        (None, None) => 1,
+    };
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_is_the_commands_own_or_says_which_signal_ended_it() {
+        let code = |raw| format!("{:?}", code_of(ExitStatus::from_raw(raw)));
+        assert_eq!(code(7 << 8), format!("{:?}", ExitCode::from(7)));
+        assert_eq!(code(9), format!("{:?}", ExitCode::from(137)));
+    }
 }

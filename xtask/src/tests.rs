@@ -1,5 +1,7 @@
 //! Running the tests: each in exactly one pass, and none left out in silence.
 
+mod matrix;
+
 use std::io::Write as _;
 use std::process::{ExitStatus, Stdio};
 
@@ -9,7 +11,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use crate::cargo::cargo;
 use crate::cli::{IntegrationArgs, TestArgs};
 use crate::process::{Process, describe};
-use crate::server::{self, ADDRESS_VARIABLE, Wanted};
+use crate::server::program::Given;
+use crate::server::{self, Wanted};
 use crate::suites::{self, Selection, Suite};
 use crate::summary::{Counts, Pass, Summary};
 use crate::transcript::Transcript;
@@ -43,8 +46,12 @@ pub(crate) async fn test(workspace: &Workspace, args: &TestArgs) -> Result<bool>
 
 /// `cargo xtask integration`: the suites that need NATS. Says whether all passed.
 pub(crate) async fn integration(workspace: &Workspace, args: &IntegrationArgs) -> Result<bool> {
+    if args.matrix {
+        return matrix::run(workspace, args).await;
+    }
     let mut summary = Summary::default();
-    nats_pass(workspace, &args.wanted, &args.args, &mut summary).await?;
+    let suites = suites_of(workspace)?;
+    nats_pass(workspace, &suites, &args.wanted, &args.args, &mut summary).await?;
     summary.judge_empty(!args.args.is_empty());
     Ok(tell(&summary))
 }
@@ -58,7 +65,11 @@ async fn everything(workspace: &Workspace, wanted: &Wanted, args: &[String]) -> 
         let pass = plain_pass(name, selection, args).await?;
         summary.passes.push(pass);
     }
-    if let Err(error) = nats_pass(workspace, wanted, args, &mut summary).await {
+    let run = match suites_of(workspace) {
+        Ok(suites) => nats_pass(workspace, &suites, wanted, args, &mut summary).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = run {
         // The other passes are still worth telling about.
         summary.passes.push(Pass {
             name: "NATS suites".to_owned(),
@@ -81,30 +92,36 @@ async fn plain_pass(name: &str, selection: Selection, args: &[String]) -> Result
     Ok(pass)
 }
 
-/// The suites that need NATS, all on one server.
-async fn nats_pass(
-    workspace: &Workspace,
-    wanted: &Wanted,
-    args: &[String],
-    summary: &mut Summary,
-) -> Result<()> {
+fn suites_of(workspace: &Workspace) -> Result<Vec<Suite>> {
     let suites = suites::find(&workspace.members());
     anyhow::ensure!(
         !suites.is_empty(),
         "no suite needs NATS: not one test target has `test = false`"
     );
+    Ok(suites)
+}
+
+/// These suites, all on one server.
+async fn nats_pass(
+    workspace: &Workspace,
+    suites: &[Suite],
+    wanted: &Wanted,
+    args: &[String],
+    summary: &mut Summary,
+) -> Result<()> {
     let server = server::find(wanted, workspace).await?;
     summary.server = Some(server.to_string());
+    let given = server.given(workspace).await?;
     let mut pass = Pass {
         name: format!("{} NATS suites", suites.len()),
         ..Pass::default()
     };
-    for suite in &suites {
+    for suite in suites {
         let run = run_tests(
             suite.selection,
             &["--test", &suite.name],
             args,
-            Some(&server.url),
+            Some(&given),
         )
         .await?;
         // With a filter it is no surprise that a suite has nothing to run.
@@ -157,7 +174,7 @@ async fn run_tests(
     selection: Selection,
     targets: &[&str],
     args: &[String],
-    server: Option<&str>,
+    server: Option<&Given>,
 ) -> Result<TestRun> {
     let mut command = cargo(["test", "--no-fail-fast"]);
     command.args(selection.args()).args(targets);
@@ -165,10 +182,9 @@ async fn run_tests(
         command.arg("--").args(args);
     }
     match server {
-        Some(url) => command.env(ADDRESS_VARIABLE, url),
-        // A test of the plain passes that used a server would be in the wrong pass.
-        None => command.env_remove(ADDRESS_VARIABLE),
-    };
+        Some(given) => given.tell(&mut command),
+        None => Given::tell_nothing(&mut command),
+    }
     command.stdout(Stdio::piped());
     let described = describe(&command);
     let mut process = Process::start(command)?;

@@ -1,23 +1,25 @@
 //! A server for the time of one command, or to play with.
 
-use std::os::unix::process::ExitStatusExt as _;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use tokio::process::Command;
 
 use crate::cargo::forget_who_runs_us;
-use crate::cli::WithNatsArgs;
-use crate::process::Process;
-use crate::server::{self, ADDRESS_VARIABLE, Wanted};
+use crate::cli::{NatsArgs, WithNatsArgs};
+use crate::process::{Process, code_of};
+use crate::server::cluster::Cluster;
+use crate::server::program::Given;
+use crate::server::{self, Server};
 use crate::workspace::Workspace;
 
 /// `cargo xtask with-nats -- CMD`: ends with the command's own exit code.
 pub(crate) async fn run(workspace: &Workspace, args: WithNatsArgs) -> Result<ExitCode> {
-    let server = server::find(&args.wanted, workspace).await?;
+    let (_started, given) = start(&args.nats, workspace).await?;
     let (program, rest) = args.command.split_first().context("no command given")?;
     let mut command = Command::new(program);
-    command.args(rest).env(ADDRESS_VARIABLE, &server.url);
+    command.args(rest);
+    given.tell(&mut command);
     forget_who_runs_us(&mut command);
     let mut process = Process::start_interactive(command)?;
     if args.panic {
@@ -26,9 +28,40 @@ pub(crate) async fn run(workspace: &Workspace, args: WithNatsArgs) -> Result<Exi
     Ok(code_of(process.wait().await?))
 }
 
+/// What runs for as long as this is held.
+enum Started {
+    One { _held: Box<Server> },
+    Several { _held: Cluster },
+}
+
+async fn start(args: &NatsArgs, workspace: &Workspace) -> Result<(Started, Given)> {
+    if let Some(size) = args.cluster {
+        let cluster = Cluster::start(size, &args.wanted, workspace).await?;
+        let given = cluster.given();
+        return Ok((Started::Several { _held: cluster }, given));
+    }
+    let server = server::find(&args.wanted, workspace).await?;
+    let given = server.given(workspace).await?;
+    Ok((
+        Started::One {
+            _held: Box::new(server),
+        },
+        given,
+    ))
+}
+
 /// `cargo xtask nats`: until the server ends, which it does with us on Ctrl-C.
-pub(crate) async fn play(workspace: &Workspace, wanted: &Wanted) -> Result<bool> {
-    let mut server = server::find(wanted, workspace).await?;
+pub(crate) async fn play(workspace: &Workspace, args: &NatsArgs) -> Result<bool> {
+    if let Some(size) = args.cluster {
+        let mut cluster = Cluster::start(size, &args.wanted, workspace).await?;
+        for url in cluster.urls() {
+            println!("{url}");
+        }
+        eprintln!("Ctrl-C stops them");
+        cluster.one_ended().await;
+        anyhow::bail!("one of the servers has ended by itself");
+    }
+    let mut server = server::find(&args.wanted, workspace).await?;
     println!("{}", server.url);
     eprintln!("Ctrl-C stops it");
     server.ended().await;
@@ -37,26 +70,4 @@ pub(crate) async fn play(workspace: &Workspace, wanted: &Wanted) -> Result<bool>
 
 fn panic_as_asked() {
     panic!("asked to panic");
-}
-
-/// The command's code; of one that a signal ended, the code that a shell would report.
-fn code_of(status: ExitStatus) -> ExitCode {
-    let code = match (status.code(), status.signal()) {
-        (Some(code), _) => code,
-        (None, Some(signal)) => 128 + signal,
-        (None, None) => 1,
-    };
-    ExitCode::from(u8::try_from(code).unwrap_or(1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_code_is_the_commands_own_or_says_which_signal_ended_it() {
-        let code = |raw| format!("{:?}", code_of(ExitStatus::from_raw(raw)));
-        assert_eq!(code(7 << 8), format!("{:?}", ExitCode::from(7)));
-        assert_eq!(code(9), format!("{:?}", ExitCode::from(137)));
-    }
 }

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::net::TcpStream;
+
 use rustix::process::Signal;
 use support::{Session, eventually, is_gone};
 use testcontainers::core::client::docker_client_instance;
@@ -71,6 +73,25 @@ fn after_kill_9_the_server_is_gone() {
     session.assert_server_goes();
     let server = session.server_process();
     eventually("the server's process has ended", || is_gone(server));
+}
+
+#[test]
+fn after_kill_9_no_server_of_a_cluster_is_left() {
+    let mut session = Session::start(&["--cluster", "3"]).expect("a cluster");
+    let servers: Vec<_> = session.address.split(",nats://").collect();
+    assert_eq!(servers.len(), 3, "{servers:?}");
+    for server in &servers {
+        TcpStream::connect(server).expect("it listens");
+    }
+    let servers: Vec<_> = servers.into_iter().map(str::to_owned).collect();
+    session.signal(Signal::KILL);
+    session.wait();
+    for server in servers {
+        eventually("the server's port is closed", || {
+            TcpStream::connect(&server).is_err()
+        });
+    }
+    session.assert_folder_empties();
 }
 
 /// A session in a container; where Docker does not answer, xtask has to have said so.

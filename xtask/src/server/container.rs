@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::keeper::Keeper;
 use super::platform::Platform;
 use super::wanted::Wanted;
-use super::{Server, fetch, info};
+use super::{Program, Server, fetch, info};
 use crate::progress;
 use crate::workspace::Workspace;
 
@@ -186,6 +186,8 @@ async fn run(image: &Image) -> Result<Server> {
     Ok(Server {
         url,
         version: info.version,
+        program: Program::InImage(format!("{image_name}:{tag}")),
+        pid: None,
         origin: format!("a container ({name}) of image {image_name}:{tag} ({story})"),
         _container: Some(container),
         keeper: Some(keeper),

@@ -6,7 +6,7 @@ use ::url::Url;
 use anyhow::{Context as _, Result, bail, ensure};
 use semver::Version;
 use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -64,6 +64,25 @@ async fn introduction(address: &str) -> Result<String> {
         .await
         .with_context(|| format!("the server at {address} hung up"))?;
     Ok(line)
+}
+
+/// Whether JetStream answers there, which in a cluster it does only with a leader.
+pub(crate) async fn jetstream_answers(server: &str) -> Result<bool> {
+    const REQUEST: &[u8] = b"CONNECT {\"verbose\":false}\r\nSUB answer 1\r\n\
+                             PUB $JS.API.INFO answer 0\r\n\r\n";
+    let mut stream = TcpStream::connect(address_of(server)?).await?;
+    stream.write_all(REQUEST).await?;
+    let answered = timeout(INTRODUCTION_TIMEOUT, async {
+        let mut lines = BufReader::new(stream.take(INTRODUCTION_BYTES_MAX)).lines();
+        while let Some(line) = lines.next_line().await? {
+            if line.contains("account_info_response") {
+                return Ok(!line.contains("\"error\""));
+            }
+        }
+        Ok(false)
+    });
+    // Silence is what a cluster without a leader has to say.
+    answered.await.unwrap_or(Ok(false))
 }
 
 /// Host and port of a NATS URL, without the credentials it may carry; the first one of a list.

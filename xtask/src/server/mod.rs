@@ -3,13 +3,15 @@
 //! Why these sources in this order: `docs/decisions/0010-where-the-test-server-comes-from.md`.
 
 mod binary;
+pub(crate) mod cluster;
 mod container;
 mod fetch;
 mod info;
 pub(crate) mod keeper;
 mod path;
-mod pins;
-mod platform;
+pub(crate) mod pins;
+pub(crate) mod platform;
+pub(crate) mod program;
 mod source;
 mod url;
 mod wanted;
@@ -23,8 +25,9 @@ use testcontainers::{ContainerAsync, GenericImage};
 use crate::workspace::Workspace;
 use info::Info;
 use keeper::Keeper;
+pub(crate) use program::{PROGRAM_VARIABLE, Program};
 use source::{Refusals, Source};
-pub(crate) use wanted::Wanted;
+pub(crate) use wanted::{Kind, Wanted};
 
 /// Where tests and examples look for the server.
 pub(crate) const ADDRESS_VARIABLE: &str = "AETHER_NATS_URL";
@@ -35,7 +38,11 @@ pub(crate) const OLDEST_SUPPORTED: Version = Version::new(2, 11, 0);
 /// A server that answers, with JetStream; what we started of it is gone when this is dropped.
 pub(crate) struct Server {
     pub(crate) url: String,
-    version: Version,
+    pub(crate) version: Version,
+    /// The executable that it runs, as far as we know.
+    pub(crate) program: Program,
+    /// Its process, where that is one of this machine that we started.
+    pub(crate) pid: Option<u32>,
     /// What it is: `a container of image ...`, `a process of ...`.
     origin: String,
     // Dropped in this order: the container is removed before its keeper looks for it.
@@ -49,6 +56,8 @@ impl Server {
         Self {
             url,
             version: info.version,
+            program: Program::Elsewhere,
+            pid: None,
             origin,
             _container: None,
             keeper: None,
@@ -95,4 +104,9 @@ pub(crate) async fn find(wanted: &Wanted, workspace: &Workspace) -> Result<Serve
         }
     }
     Err(refusals.into_error(wanted.nats))
+}
+
+/// Whether the environment names a server.
+pub(crate) fn address_is_given() -> bool {
+    url::given().is_some()
 }

