@@ -86,7 +86,7 @@
 //!
 //! **Spans** of the crate `tracing`, target `aether_store_jetstream`, level INFO: `append`,
 //! `replay` (from the first poll of a stream of events to its end), `latest_version`,
-//! `save_snapshot`, `latest_snapshot`. Their attributes are those of OpenTelemetry's [conventions
+//! `verify`, `save_snapshot`, `latest_snapshot`. Their attributes are those of OpenTelemetry's [conventions
 //! for messaging spans][spans], and:
 //!
 //! | attribute | what it says |
@@ -120,7 +120,7 @@
 //! | `aether_jetstream_doubts_total` | `verdict`: `stands`, `gone`, `remade`, `unknown` | checks, while saving, whether the commit before is still there |
 //! | `aether_jetstream_sequences_reused_total` | | times that the server was seen to have **lost acknowledged messages**: alert on it |
 //! | `aether_jetstream_published_bytes_total` | | bytes of messages, headers included, each time that they were sent |
-//! | `aether_jetstream_reads_total` | `operation`: `replay`, `latest_version`, `latest_snapshot`; `outcome`: `ok`, an error's kind, `dropped` | reads that ended |
+//! | `aether_jetstream_reads_total` | `operation`: `replay`, `latest_version`, `verify`, `latest_snapshot`; `outcome`: `ok`, `faults` (of `verify`: it has found some), an error's kind, `dropped` | reads that ended |
 //! | `aether_jetstream_read_events_total` | | events that replays gave |
 //! | `aether_jetstream_rereads_total` | `reason`, as above | requests of reads that were made once more |
 //! | `aether_jetstream_snapshot_saves_total` | `outcome`: `saved`, `superseded`, an error's kind, `dropped` | saves of snapshots that ended |

@@ -26,6 +26,7 @@ use crate::message::Outgoing;
 use crate::metrics::{self, Meter, Stopwatch};
 use crate::names::Names;
 use crate::trace_context::{TraceContext, TraceSource};
+use crate::verify::HistoryReport;
 
 /// The outcome of a call whose future was dropped before it had one.
 const DROPPED: &str = "dropped";
@@ -78,6 +79,7 @@ enum Operation {
     Append,
     Replay,
     LatestVersion,
+    Verify,
     SaveSnapshot,
     LatestSnapshot,
 }
@@ -88,6 +90,7 @@ impl Operation {
             Self::Append => "append",
             Self::Replay => "replay",
             Self::LatestVersion => "latest_version",
+            Self::Verify => "verify",
             Self::SaveSnapshot => "save_snapshot",
             Self::LatestSnapshot => "latest_snapshot",
         }
@@ -173,6 +176,11 @@ impl Observer {
             actor_id
         );
         self.call(Operation::LatestVersion, span, 0)
+    }
+
+    pub(crate) fn verify(&self, actor_id: &ActorId) -> Call {
+        let span = span!("verify", "client", "receive", self, self.events, actor_id);
+        self.call(Operation::Verify, span, 0)
     }
 
     pub(crate) fn save_snapshot(&self, actor_id: &ActorId) -> Call {
@@ -373,7 +381,10 @@ impl Drop for Call {
                 self.meter
                     .time(metrics::SNAPSHOT_SAVE_DURATION, time, &ended);
             }
-            Operation::Replay | Operation::LatestVersion | Operation::LatestSnapshot => {
+            Operation::Replay
+            | Operation::LatestVersion
+            | Operation::Verify
+            | Operation::LatestSnapshot => {
                 self.meter.count(metrics::READS, 1, &read);
                 self.meter.time(metrics::READ_DURATION, time, &read);
             }
@@ -428,6 +439,19 @@ impl Answer for Version {
 
     fn version(&self) -> Option<Version> {
         Some(*self)
+    }
+}
+
+impl Answer for HistoryReport {
+    fn outcome(&self) -> &'static str {
+        match self.is_intact() {
+            true => "ok",
+            false => "faults",
+        }
+    }
+
+    fn version(&self) -> Option<Version> {
+        Some(self.latest)
     }
 }
 

@@ -142,7 +142,8 @@ impl JetStreamStore {
     /// whatever keeps the history from being read. What is wrong with the history itself is in
     /// the report.
     pub async fn verify(&self, actor_id: &ActorId) -> Result<HistoryReport, StoreError> {
-        verify::verify(&self.shared, actor_id).await
+        let call = self.shared.ledger.observer.verify(actor_id);
+        call.watch(verify::verify(&self.shared, actor_id)).await
     }
 
     /// Takes a hint that this version of an actor is stored: from another node's

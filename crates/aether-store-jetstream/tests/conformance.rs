@@ -1,5 +1,11 @@
 //! The contract, clause by clause, on a real server.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics says where"
+)]
+
 mod support;
 
 use aether_core::{ActorId, BoxError, Event, Position, WireForm};

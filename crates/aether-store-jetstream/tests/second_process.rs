@@ -3,6 +3,12 @@
 //! This program is the parent and, where `AETHER_TEST_SERVER` says where to write, the child: it
 //! writes until its input ends, and says what became of each save.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics says where"
+)]
+
 mod support;
 
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -4,6 +4,12 @@
 //! which. Children say `ready`, do something for each line that they are given, and write down
 //! what was acknowledged.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics says where"
+)]
+
 mod support;
 
 use std::collections::HashMap;

@@ -271,8 +271,19 @@ fn check_offer(
     findings: &mut Findings,
 ) {
     let mut acknowledged = false;
+    // Whether an attempt so far may have been stored, by what it was told.
+    let mut open = false;
+    // What is stored, though each attempt was told that it isn't.
+    let denied = |o: &Option<&Outcome>| matches!(o, Some(Outcome::Unavailable));
+    if offer.stored.is_some() && offer.attempts.iter().all(denied) {
+        let detail = format!("{name} of {}", offer.actor);
+        findings.violation(Kind::UnavailableThoughStored, detail);
+    }
     for (number, outcome) in offer.attempts.iter().enumerate() {
-        let Some(outcome) = outcome else { continue };
+        let Some(outcome) = outcome else {
+            open = true;
+            continue;
+        };
         match outcome {
             Outcome::Stored {
                 repeated,
@@ -293,23 +304,25 @@ fn check_offer(
                     let detail = format!("{detail}, versions {versions:?}: is at {places:?}");
                     findings.violation(Kind::AcknowledgedElsewhere, detail);
                 }
-                if *repeated && number == 0 {
-                    findings.violation(Kind::RepeatOfNothing, detail.clone());
+                if *repeated && !open {
+                    let kind = match number {
+                        0 => Kind::RepeatOfNothing,
+                        _ => Kind::UnavailableThoughStored,
+                    };
+                    findings.violation(kind, detail.clone());
                 }
                 if !*repeated && acknowledged {
                     findings.violation(Kind::RepeatDenied, detail);
                 }
                 acknowledged = true;
+                open = true;
             }
+            Outcome::Indeterminate | Outcome::Dropped => open = true,
             Outcome::Conflict { current } if offer.stored.is_some() => {
                 let detail = format!("{name} of {}, current {current}", offer.actor);
                 findings.violation(Kind::ConflictThoughStored, detail);
             }
-            Outcome::Unavailable if offer.attempts.len() == 1 && offer.stored.is_some() => {
-                let detail = format!("{name} of {}", offer.actor);
-                findings.violation(Kind::UnavailableThoughStored, detail);
-            }
-            _ => {}
+            Outcome::Conflict { .. } | Outcome::Unavailable | Outcome::Wrong(_) => {}
         }
     }
 }

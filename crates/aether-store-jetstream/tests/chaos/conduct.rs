@@ -54,6 +54,7 @@ pub(crate) async fn run(minutes: u64, seed: u64) -> Report {
         seconds: lasts.as_secs(),
         faults: kinds.iter().chain(&WORKER_FAULTS).copied().collect(),
         server: version(&cluster).await,
+        lost_acknowledgements: crew.lost_acknowledgements(),
     };
     report(&run, &findings, &injected.into_inner().unwrap(), &logs)
 }

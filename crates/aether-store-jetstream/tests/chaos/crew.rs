@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::checker::ProcessLog;
@@ -15,11 +16,11 @@ use crate::worker::Orders;
 /// How long saves go on being tried, other in each worker: some give up while the servers elect
 /// a leader, some don't.
 const DEADLINES: [Duration; 3] = [
+    Duration::from_millis(500),
     Duration::from_secs(2),
-    Duration::from_secs(5),
     Duration::from_secs(10),
 ];
-const TASKS: u64 = 6;
+const TASKS: u64 = 8;
 /// How long the workers may take to make sure of what they don't know.
 const SETTLING: Duration = Duration::from_secs(180);
 
@@ -91,6 +92,13 @@ impl Crew {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
+    }
+
+    /// How many acknowledgements really were lost on their way.
+    pub(crate) fn lost_acknowledgements(&self) -> usize {
+        let proxies = self.workers.iter().flat_map(|worker| &worker.proxies);
+        let lost = proxies.map(|proxy| proxy.faults.lost_acks.load(Ordering::SeqCst));
+        lost.sum()
     }
 
     /// What all of them wrote down, also those that were killed.

@@ -3,6 +3,12 @@
 //! This program is three: with `--minutes N --seed S [--report FILE]` the long run, with
 //! `--worker` one of its processes, and else the tests, a short run among them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics says where"
+)]
+
 mod checker;
 mod conduct;
 mod crew;

@@ -20,6 +20,7 @@ pub(crate) struct Run {
     pub(crate) seconds: u64,
     pub(crate) faults: Vec<Fault>,
     pub(crate) server: String,
+    pub(crate) lost_acknowledgements: usize,
 }
 
 #[derive(Debug)]
@@ -60,6 +61,8 @@ pub(crate) fn report(
     for (what, count) in &findings.counts {
         writeln!(text, "| {what} | {count} |").unwrap();
     }
+    let lost = run.lost_acknowledgements;
+    writeln!(text, "| acknowledgements lost on their way | {lost} |").unwrap();
     let rate = count("saves tried") / run.seconds.max(1);
     writeln!(text, "| saves tried per second | {rate} |").unwrap();
     writeln!(
@@ -105,6 +108,9 @@ pub(crate) fn report(
         if count(what) == 0 {
             too_little.push(format!("no {what}"));
         }
+    }
+    if lost == 0 {
+        too_little.push("no acknowledgement was lost".to_owned());
     }
     let open = |end: &str| findings.resolutions.keys().any(|r| r.end == end);
     if run.minutes > 0 && !open("indeterminate") {

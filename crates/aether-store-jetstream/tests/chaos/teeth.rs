@@ -28,6 +28,10 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
         unavailable_though_stored,
     ),
     (
+        "unavailable_for_what_a_repeat_finds_stored_is_found",
+        unavailable_before_a_repeat,
+    ),
+    (
         "an_acknowledged_repeat_that_is_not_stored_is_found",
         repeat_not_stored,
     ),
@@ -309,6 +313,16 @@ fn conflict_though_stored() {
 fn unavailable_though_stored() {
     found(&[Kind::UnavailableThoughStored], |scene| {
         scene.second[5] = ended(2, Outcome::Unavailable);
+    });
+}
+
+fn unavailable_before_a_repeat() {
+    found(&[Kind::UnavailableThoughStored], |scene| {
+        scene.second[5] = ended(2, Outcome::Unavailable);
+        let again = attempt(9, "open", "y", events("open", &[1]));
+        scene
+            .second
+            .extend([again, ended(9, stored(true, 4, &[1]))]);
     });
 }
 

@@ -65,7 +65,7 @@ async fn connect(orders: &Orders) -> JetStreamStore {
             .reconnect_delay_callback(|_| Duration::from_millis(50));
         let config = JetStreamConfig::new(&orders.stream)
             .replicas(3)
-            .request_timeout(Duration::from_secs(1))
+            .request_timeout(Duration::from_secs(1).min(orders.deadline / 2))
             .deadline(orders.deadline);
         let error = match options.connect(orders.servers.clone()).await {
             Ok(client) => match JetStreamStore::with_client(client, config).await {

@@ -1,5 +1,11 @@
 //! What goes wrong in a cluster: each test has three servers of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics says where"
+)]
+
 mod heard;
 mod leader;
 mod old_leader;

@@ -109,7 +109,7 @@ async fn heads_that_would_lose_a_head_are_refused_by_the_fields_name() {
     let rows: [(&str, Change); 7] = [
         ("max_age", |c, _| c.max_age = 3_600 * SECOND),
         ("max_msgs_per_subject", |c, _| {
-            c.max_messages_per_subject = -1
+            c.max_messages_per_subject = -1;
         }),
         ("max_bytes", |c, _| c.max_bytes = 1 << 20),
         ("max_msg_size", |c, _| c.max_message_size = 1_024),

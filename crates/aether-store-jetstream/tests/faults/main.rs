@@ -2,6 +2,12 @@
 //!
 //! One server, not a cluster: a client that knows the others goes round the proxy.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics says where"
+)]
+
 mod again;
 mod answers;
 mod backwards;

@@ -216,6 +216,7 @@ async fn reads_and_snapshots_are_counted() {
         .await
         .unwrap();
     store.latest_version(&id).await.unwrap();
+    store.verify(&id).await.unwrap();
     for version in [2, 1] {
         let snapshot = ActorSnapshot::new(&id, version.into(), &()).unwrap();
         store.save_snapshot(snapshot).await.unwrap();
@@ -229,6 +230,7 @@ async fn reads_and_snapshots_are_counted() {
             ("latest_snapshot ok", 2),
             ("latest_version ok", 1),
             ("replay ok", 2),
+            ("verify ok", 1),
         ],
     );
     is(&counters(&all, "read_events"), &[("", 2)]);
@@ -236,7 +238,7 @@ async fn reads_and_snapshots_are_counted() {
         &counters(&all, "snapshot_saves"),
         &[("saved", 1), ("superseded", 1)],
     );
-    assert_eq!(values(&all, "read_duration_seconds").len(), 5);
+    assert_eq!(values(&all, "read_duration_seconds").len(), 6);
     assert_eq!(values(&all, "snapshot_save_duration_seconds").len(), 2);
 }
 
@@ -273,7 +275,7 @@ async fn no_label_names_an_actor_a_category_or_a_type_of_event() {
         .collect();
     let expected = ["found", "operation", "outcome", "result", "stream"];
     assert_eq!(keys.into_iter().collect::<Vec<_>>(), expected);
-    for ((name, labels), _) in &all {
+    for (name, labels) in all.keys() {
         for (key, value) in labels {
             let is_stream = key == "stream" && value == store.events_stream();
             let is_word = value.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');

@@ -1,5 +1,11 @@
 //! What a store tells those who watch it: spans, counts, and the trace in its commits' headers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics says where"
+)]
+
 mod counts;
 mod recording;
 mod spans;

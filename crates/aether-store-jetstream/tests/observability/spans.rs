@@ -124,6 +124,11 @@ async fn each_read_and_each_snapshot_has_a_span() {
     assert_common(&latest, &store, "latest_version", "client");
     assert_eq!(latest.only(&read), [Some("ok"), Some("5"), None]);
 
+    store.verify(&id).await.unwrap();
+    let verify = spans.take_one();
+    assert_common(&verify, &store, "verify", "client");
+    assert_eq!(verify.only(&read), [Some("ok"), Some("5"), None]);
+
     let mut events = store.events(&id, Version::ZERO);
     for _ in 1..=3 {
         events.next().await.unwrap().unwrap();

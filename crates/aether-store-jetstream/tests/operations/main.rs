@@ -1,5 +1,11 @@
 //! What `docs/operations.md` tells people to do, done: its files are taken from its text.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics says where"
+)]
+
 mod configuration;
 mod permissions;
 mod retention;

@@ -68,7 +68,7 @@ async fn whole_work(store: &JetStreamStore) {
         assert_eq!(events.len(), length);
         assert_eq!(
             store.latest_version(id).await.unwrap(),
-            Version::from(length as u32)
+            Version::new(length as u64).unwrap()
         );
         let late = store.get_events(id, Version::from(3)).await.unwrap();
         assert_eq!(late.len(), length - 2);
@@ -80,6 +80,9 @@ async fn whole_work(store: &JetStreamStore) {
                 .errors
                 .is_empty()
         );
+        let report = store.verify(id).await.unwrap();
+        assert!(report.is_intact(), "{report:?}");
+        assert_eq!(report.events, length as u64);
     }
     assert_eq!(
         store.latest_version(&actor("order-3")).await.unwrap(),

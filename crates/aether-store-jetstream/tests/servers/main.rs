@@ -1,6 +1,12 @@
 //! What goes wrong when a server is killed, loses what it had, or has no more room: each test has
 //! a server of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics says where"
+)]
+
 mod chain;
 mod damaged;
 mod files;
