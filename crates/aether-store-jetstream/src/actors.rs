@@ -8,9 +8,9 @@
 //!
 //! A turn keeps writers of this process from refusing one another. Nothing rests on it but speed
 //! and the order of notices: between processes only the server's compare-and-set decides. Whoever
-//! waits for a turn, or has it, holds an `Arc` of the actor's lock; the last to let go removes it,
-//! under the shard's mutex, where nobody can take another. A future that is dropped while it
-//! waits lets go in the same way.
+//! waits for a turn, or has it, holds an `Arc` of the actor's lock; whoever lets go of it looks
+//! afterwards, under the shard's mutex, where nobody can take another, whether the table has the
+//! only one left, and removes it. A future that is dropped while it waits lets go in the same way.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -163,8 +163,8 @@ impl Actors {
     ///
     /// Dropping the future gives up the place.
     pub(crate) async fn turn(&self, actor_id: &ActorId) -> Turn<'_> {
-        let place = self.place(actor_id);
-        let guard = place.lock.clone().lock_owned().await;
+        let (place, lock) = self.place(actor_id);
+        let guard = lock.lock_owned().await;
         Turn {
             _guard: guard,
             _place: place,
@@ -173,25 +173,25 @@ impl Actors {
 
     /// The same where nobody has to be waited for.
     pub(crate) fn turn_now(&self, actor_id: &ActorId) -> Option<Turn<'_>> {
-        let place = self.place(actor_id);
-        let guard = place.lock.clone().try_lock_owned().ok()?;
+        let (place, lock) = self.place(actor_id);
+        let guard = lock.try_lock_owned().ok()?;
         Some(Turn {
             _guard: guard,
             _place: place,
         })
     }
 
-    fn place(&self, actor_id: &ActorId) -> Place<'_> {
+    fn place(&self, actor_id: &ActorId) -> (Place<'_>, Arc<tokio::sync::Mutex<()>>) {
         let shard = self.shard(actor_id);
         let lock = match shard.lock().turns.entry(actor_id.clone()) {
             Entry::Occupied(entry) => entry.get().clone(),
             Entry::Vacant(entry) => entry.insert(Arc::default()).clone(),
         };
-        Place {
+        let place = Place {
             shard,
             actor_id: actor_id.clone(),
-            lock,
-        }
+        };
+        (place, lock)
     }
 
     #[cfg(test)]
@@ -206,7 +206,8 @@ impl Actors {
 /// The turn of one writer: nobody else of this process writes to this actor meanwhile.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
-    // Dropped in this order: the next one may go, and then the place is given up.
+    // Dropped in this order: the next one may go, its lock is let go of, and then the place is
+    // given up.
     _guard: tokio::sync::OwnedMutexGuard<()>,
     _place: Place<'a>,
 }
@@ -216,14 +217,15 @@ pub(crate) struct Turn<'a> {
 struct Place<'a> {
     shard: &'a Mutex<Shard>,
     actor_id: ActorId,
-    lock: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut shard = self.shard.lock();
-        // This one's and the table's: nobody else waits, and under the mutex nobody comes.
-        if Arc::strong_count(&self.lock) <= 2 {
+        // Who leaves has let go of the lock before: of two at once the second sees that nobody
+        // has it but the table. Under the mutex nobody comes.
+        let last = shard.turns.get(&self.actor_id);
+        if last.is_some_and(|lock| Arc::strong_count(lock) == 1) {
             shard.turns.remove(&self.actor_id);
         }
     }
@@ -247,6 +249,27 @@ mod tests {
         let event = draft.at(Version::new(sequence).unwrap()).unwrap();
         let digest = Digest::over(std::iter::empty(), &sequence.to_be_bytes());
         Head::after(None, sequence, digest, &[event])
+    }
+
+    /// Many times: two that leave at once may each take the other for one who stays.
+    #[test]
+    fn nobody_leaves_a_place_behind() {
+        let actors = Actors::new(0);
+        let meet = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let runtime = tokio::runtime::Builder::new_current_thread();
+                    let runtime = { runtime }.build().unwrap();
+                    for number in 0..20_000 {
+                        let id = actor(&format!("order-{number}"));
+                        meet.wait();
+                        drop(runtime.block_on(actors.turn(&id)));
+                    }
+                });
+            }
+        });
+        assert_eq!(actors.places(), 0);
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Default for Alone {
         let form = WireForm::MessagePack;
         Self {
             server,
-            ledger: Ledger::new(names, form, Incarnation(1), false, deadline, actors),
+            ledger: Ledger::new(names, form, Incarnation(1), None, deadline, actors),
         }
     }
 }

@@ -224,7 +224,7 @@ impl JetStreamStoreBuilder {
             names,
             config.codec,
             events.incarnation,
-            heads.is_some(),
+            config.retention.max_age(),
             config.deadline,
             Actors::new(config.cache_actors),
         );

@@ -94,16 +94,19 @@ impl Link {
 }
 
 /// Writes falling sequences: the first as it is, each other as what it is below the one before;
-/// to the base of 36, with a dot between.
+/// to the base of 36, with a dot between. Those from the first on that does not fall are left out:
+/// what says where nothing is must not become what can't be read.
 pub(crate) fn write_sequences(sequences: &[u64]) -> String {
     let mut text = String::with_capacity(sequences.len() * 4);
     let mut before = None;
     for sequence in sequences {
-        if let Some(before) = before {
-            text.push('.');
-            push_base_36(&mut text, before - sequence);
-        } else {
-            push_base_36(&mut text, *sequence);
+        match before.map(|before: u64| before.checked_sub(*sequence)) {
+            None => push_base_36(&mut text, *sequence),
+            Some(Some(less @ 1..)) => {
+                text.push('.');
+                push_base_36(&mut text, less);
+            }
+            Some(_) => break,
         }
         before = Some(*sequence);
     }
@@ -167,6 +170,19 @@ mod tests {
         for (sequences, text) in rows {
             assert_eq!(write_sequences(sequences), text);
             assert_eq!(read_sequences(text).as_deref(), Some(sequences));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fall_is_left_out_with_what_comes_after_it() {
+        let rows: [(&[u64], &str); 4] = [
+            (&[3, 22, 21], "3"),
+            (&[22, 22, 21], "m"),
+            (&[22, 21, 22, 1], "m.1"),
+            (&[], ""),
+        ];
+        for (sequences, text) in rows {
+            assert_eq!(write_sequences(sequences), text);
         }
     }
 

@@ -20,6 +20,19 @@ pub(crate) struct Head {
     before: Before,
     pub(crate) digest: Digest,
     recent: Recent,
+    trail: Trail,
+}
+
+/// Whether it is known where the commits before are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trail {
+    /// As the commits say.
+    Said,
+    /// They say that those before are where they can't be, as in a copy of a stream, which gives
+    /// messages other sequences.
+    Astray,
+    /// They were looked for.
+    Found,
 }
 
 /// Where the versions begin that the newest commit covers.
@@ -35,6 +48,11 @@ impl Head {
     /// Of a commit that was read.
     pub(crate) fn of(commit: &StoredCommit) -> Self {
         let link = commit.link.as_ref();
+        let places = link.map_or(&[][..], Link::sequences);
+        let astray = places
+            .first()
+            .is_some_and(|place| *place >= commit.sequence);
+        let places = if astray { &[][..] } else { places };
         Self {
             version: commit.last(),
             before: match link {
@@ -42,11 +60,8 @@ impl Head {
                 None => Before::Begins(commit.first()),
             },
             digest: commit.digest,
-            recent: Recent::new(
-                commit.sequence,
-                &commit.events,
-                link.map_or(&[][..], Link::sequences),
-            ),
+            recent: Recent::new(commit.sequence, &commit.events, places),
+            trail: if astray { Trail::Astray } else { Trail::Said },
         }
     }
 
@@ -63,7 +78,49 @@ impl Head {
             before: Before::Ends(base.map_or(Version::ZERO, |base| base.version)),
             digest,
             recent: Recent::after(base.map(|base| &base.recent), sequence, events),
+            trail: base.map_or(Trail::Said, |base| base.trail),
         }
+    }
+
+    /// Whether it is not known where the commits before are.
+    pub(crate) fn is_astray(&self) -> bool {
+        self.trail == Trail::Astray
+    }
+
+    /// Whether this is one of the places of the recent commits.
+    pub(crate) fn has_place(&self, sequence: u64) -> bool {
+        self.recent.sequences.contains(&sequence)
+    }
+
+    /// Whether these commits, which were found at places of recent ones, are the recent ones.
+    ///
+    /// Each says where the one before it was when it was stored. Two commits don't follow the
+    /// same one, so one that names the next of the places is the one that was meant.
+    pub(crate) fn confirms(&self, found: &[StoredCommit]) -> bool {
+        let places = &self.recent.sequences;
+        found.iter().all(|commit| {
+            let link = commit.link.as_ref();
+            let says = link.and_then(|link| link.sequences().first());
+            let index = places.iter().position(|place| *place == commit.sequence);
+            match index.map(|index| places.get(index + 1)) {
+                None => false,
+                Some(Some(next)) => says == Some(next),
+                Some(None) => says.is_none() || places.len() == PREDECESSORS_MAX,
+            }
+        })
+    }
+
+    /// Takes these for the commits before, the oldest first, instead of what it knew of them.
+    pub(crate) fn relocate(&mut self, before: &[StoredCommit]) {
+        let newest = self.recent.commits().next();
+        let (sequence, ids) = newest.map_or((0, Vec::new()), |(at, ids)| (at, ids.to_vec()));
+        let places: Vec<u64> = before.iter().rev().map(|commit| commit.sequence).collect();
+        self.recent = Recent::new(sequence, &[], &places);
+        self.recent.fill(sequence, &ids);
+        for commit in before {
+            self.examined(commit);
+        }
+        self.trail = Trail::Found;
     }
 
     /// The stream sequence of the commit.
@@ -80,9 +137,20 @@ impl Head {
         })
     }
 
-    /// Takes over what an older head knew about commits that both know of.
+    /// Takes over what another head knew, one of the same commit or of one before it.
+    ///
+    /// A commit says less than is known where its writer had gone astray: so what the other knows
+    /// beyond that is taken over as well, or that it knows of nothing beyond.
     pub(crate) fn remember(&mut self, older: &Self) {
         self.recent.learn(&older.recent);
+        if self.trail != Trail::Found {
+            self.recent.extend(&older.recent);
+            self.trail = match (self.trail, older.trail) {
+                (_, Trail::Found) | (Trail::Said, Trail::Said) => older.trail,
+                (Trail::Astray, _) | (_, Trail::Astray) => Trail::Astray,
+                (Trail::Found, _) => Trail::Found,
+            };
+        }
     }
 
     /// Writes down the ids of the commit with this sequence.
@@ -210,6 +278,20 @@ impl Recent {
         }
     }
 
+    /// Adds the places, and ids, of another that lie behind the last of these.
+    fn extend(&mut self, other: &Self) {
+        let last = self.sequences.last();
+        let beyond = other.sequences.iter().position(|place| Some(place) == last);
+        for (sequence, ids) in other.commits().skip(beyond.map_or(usize::MAX, |at| at + 1)) {
+            if self.sequences.len() == PREDECESSORS_MAX {
+                break;
+            }
+            self.sequences.push(sequence);
+            self.counts.push(u8::try_from(ids.len()).unwrap_or(0));
+            self.ids.extend_from_slice(ids);
+        }
+    }
+
     /// Keeps the ids of the commit with this sequence, if they are not known yet.
     fn fill(&mut self, sequence: u64, ids: &[u64]) {
         let place = self.sequences.iter().position(|known| *known == sequence);
@@ -328,6 +410,77 @@ mod tests {
         let large = Head::of(&commit(9, Some(Link::First), &many));
         assert!(!large.rules_out(&[event(50)]));
         assert_eq!(large.unexamined(), [9]);
+    }
+
+    #[test]
+    fn places_that_lead_astray_are_not_followed() {
+        let events: Vec<Event> = (1..=4).map(event).collect();
+        // A copy: it was stored later than this, after commits that are elsewhere now.
+        for places in [[40, 30], [41, 30]] {
+            let mut head = Head::of(&commit(40, Some(link(3, &places)), &events[3..]));
+            assert!(head.is_astray());
+            assert!(matches!(head.link(), Link::After(link) if link.sequences == [40]));
+            let before = [(38, 2), (39, 3)]
+                .map(|(sequence, version)| commit(sequence, None, &events[version - 1..version]));
+            head.relocate(&before);
+            assert!(!head.is_astray());
+            assert!(matches!(head.link(), Link::After(link) if link.sequences == [40, 39, 38]));
+            assert!(head.unexamined().is_empty());
+            let places = |event: &Event| head.may_have(std::iter::once(event.id()));
+            assert_eq!(places(&events[3]), [40]);
+            assert_eq!(places(&events[1]), [38]);
+            assert_eq!(places(&event(2)), Vec::<u64>::new());
+        }
+    }
+
+    #[test]
+    fn what_a_commit_says_less_than_was_known_is_taken_over() {
+        let events: Vec<Event> = (1..=5).map(event).collect();
+        let before = |at: usize| commit(20 + at as u64, None, &events[at - 1..at]);
+        // Version 4 leads astray, and so version 5 names no more than version 4.
+        let fourth = Head::of(&commit(24, Some(link(3, &[40, 30])), &events[3..4]));
+        let read = Head::of(&commit(25, Some(link(4, &[24])), &events[4..]));
+        assert!(!read.is_astray());
+        let mut fifth = read.clone();
+        fifth.remember(&fourth);
+        assert!(fifth.is_astray());
+
+        let mut found = fourth.clone();
+        found.relocate(&[before(2), before(3)]);
+        let mut fifth = read.clone();
+        fifth.remember(&found);
+        assert!(!fifth.is_astray());
+        assert!(matches!(fifth.link(), Link::After(link) if link.sequences == [25, 24, 23, 22]));
+        assert!(fifth.unexamined().is_empty());
+        // What was found is not forgotten by reading the same again.
+        let mut again = Head::of(&commit(24, Some(link(3, &[40, 30])), &events[3..4]));
+        again.remember(&found);
+        assert_eq!(again, found);
+        found.remember(&fourth);
+        assert_eq!(again, found);
+    }
+
+    #[test]
+    fn a_commit_at_a_recent_place_is_meant_where_it_names_the_next_place() {
+        let events: Vec<Event> = (1..=4).map(event).collect();
+        let head = Head::of(&commit(40, Some(link(3, &[30, 20])), &events[3..]));
+        let at = |sequence, link| commit(sequence, link, &events[..1]);
+        for (found, meant) in [
+            (vec![], true),
+            (vec![at(30, Some(link(2, &[20])))], true),
+            (
+                vec![at(30, Some(link(2, &[20]))), at(20, Some(Link::First))],
+                true,
+            ),
+            (vec![at(20, None)], true),
+            (vec![at(30, Some(link(2, &[19])))], false),
+            (vec![at(30, Some(Link::First))], false),
+            (vec![at(30, None)], false),
+            (vec![at(20, Some(link(1, &[10])))], false), // there are more than are named
+            (vec![at(10, Some(Link::First))], false),
+        ] {
+            assert_eq!(head.confirms(&found), meant, "{found:?}");
+        }
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub(crate) struct Ledger {
     pub(crate) headers: CommitHeaders,
     /// Of the stream of events.
     pub(crate) incarnation: Incarnation,
-    /// Whether commits expire.
-    pub(crate) expires: bool,
+    /// The age at which commits expire, where they do.
+    pub(crate) max_age: Option<Duration>,
     pub(crate) deadline: Duration,
     pub(crate) actors: Actors,
     pub(crate) observer: Observer,
@@ -38,7 +38,7 @@ impl Ledger {
         names: Names,
         form: WireForm,
         incarnation: Incarnation,
-        expires: bool,
+        max_age: Option<Duration>,
         deadline: Duration,
         actors: Actors,
     ) -> Self {
@@ -48,7 +48,7 @@ impl Ledger {
             names,
             form,
             incarnation,
-            expires,
+            max_age,
             deadline,
             actors,
             mark: AtomicU64::new(0),
@@ -59,6 +59,17 @@ impl Ledger {
 
     pub(crate) fn patience(&self) -> Patience {
         Patience::new(self.deadline)
+    }
+
+    /// Whether commits expire.
+    pub(crate) fn expires(&self) -> bool {
+        self.max_age.is_some()
+    }
+
+    /// Whether what was stored so long ago, or later, may have expired by now. Half of the age is
+    /// left for a copy that is on its way.
+    pub(crate) fn may_have_expired(&self, since: Duration) -> bool {
+        self.max_age.is_some_and(|max_age| since >= max_age / 2)
     }
 
     /// A message with this sequence was seen.

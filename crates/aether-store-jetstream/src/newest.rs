@@ -113,22 +113,33 @@ impl<S: Server> Reader<'_, S> {
         floor: Option<Floor>,
         patience: &mut Patience,
     ) -> Result<Newest, StoreError> {
-        match self.newest_message(floor, patience).await? {
-            NewestMessage::Nothing => Ok(Newest::Nothing),
-            NewestMessage::Message(stored) => {
-                let commit = self.commit(&stored)?;
-                if let Some(floor) = floor
-                    && commit.sequence > floor.sequence
-                    && commit.first() <= floor.version
-                {
-                    return Err(self.falls(stored.sequence, commit.first(), floor.version));
+        let mut floor = floor;
+        loop {
+            let (commit, expired) = match self.newest_message(floor, patience).await? {
+                NewestMessage::Nothing => return Ok(Newest::Nothing),
+                NewestMessage::Message(stored) => {
+                    let commit = self.commit(&stored)?;
+                    if let Some(floor) = floor
+                        && commit.sequence > floor.sequence
+                        && commit.first() <= floor.version
+                    {
+                        return Err(self.falls(stored.sequence, commit.first(), floor.version));
+                    }
+                    (commit, false)
                 }
-                Ok(Newest::Commit(self.observe(&commit), commit))
+                NewestMessage::Expired(kept) => (self.commit(&kept)?, true),
+            };
+            let head = self.observe(&commit);
+            if head.sequence() > commit.sequence {
+                // While the answer was on its way another call of this process has seen a newer
+                // commit. What is looked for may be in that one, so this answer is too old.
+                floor = Some(Floor::of(&head));
+                continue;
             }
-            NewestMessage::Expired(kept) => {
-                let commit = self.commit(&kept)?;
-                Ok(Newest::Expired(self.observe(&commit), commit))
-            }
+            return Ok(match expired {
+                false => Newest::Commit(head, commit),
+                true => Newest::Expired(head, commit),
+            });
         }
     }
 
@@ -251,7 +262,12 @@ impl<S: Server> Reader<'_, S> {
                 None if state.messages > 0 => Verdict::Unknown,
                 None => Verdict::Gone,
             };
-            if verdict == Verdict::Gone {
+            // What expires goes from the oldest on: an older message that is still there shows that
+            // this one has not.
+            let outlived = found
+                .as_ref()
+                .is_some_and(|old| old.sequence >= state.first);
+            if verdict == Verdict::Gone && !outlived {
                 return self.expired_or_nothing(floor, state, patience).await;
             }
             let fault = self.conclude(verdict, floor)?;
@@ -273,7 +289,7 @@ impl<S: Server> Reader<'_, S> {
         patience: &Patience,
     ) -> Result<Older, StoreError> {
         let at_least = floor.map_or(0, |floor| floor.sequence);
-        if self.ledger.expires {
+        if self.ledger.expires() {
             // First how far the server's copies go, then the copy: in the other order one could
             // arrive in between. Copies may be behind what has expired already.
             if state.first > 1 {
@@ -361,6 +377,18 @@ impl<S: Server> Reader<'_, S> {
             }
             fault => unavailable(ACTION, fault),
         }
+    }
+
+    /// Whether what came after this message may have expired while the history was being read: the
+    /// message itself has.
+    pub(crate) async fn has_expired(&self, sequence: u64, patience: &Patience) -> bool {
+        let state = match self.ledger.expires() {
+            true => self.server.state(self.subject, 0, patience).await.ok(),
+            false => None,
+        };
+        state.is_some_and(|state| {
+            state.created == self.ledger.incarnation.0 && state.first > sequence
+        })
     }
 
     /// The commit in a message of this actor's.

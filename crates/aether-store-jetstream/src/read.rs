@@ -75,6 +75,8 @@ struct Replay {
     /// Events that were read and not yet passed on.
     ready: VecDeque<RecordedEvent>,
     follower: Follower,
+    /// The sequence of the message that was read last.
+    before: u64,
 }
 
 enum Phase {
@@ -96,6 +98,7 @@ impl Replay {
             reported: false,
             ready: VecDeque::new(),
             follower: Follower::default(),
+            before: 0,
         }
     }
 
@@ -130,7 +133,7 @@ impl Replay {
         let store = self.store.clone();
         let reader = store.reader(&self.actor_id, &self.subject);
         reader.check_incarnation(&self.patience).await?;
-        if !store.ledger.expires {
+        if !store.ledger.expires() {
             self.counted = reader.count(&mut self.patience).await?;
         }
         let newest = reader.newest_message(reader.floor(), &mut self.patience);
@@ -201,19 +204,22 @@ impl Replay {
     /// where it does not follow the one before it, which is reported.
     async fn accept(&mut self, stored: &Stored) -> Result<(), StoreError> {
         let (commit, wrong) = self.follower.follow(&self.actor_id, stored, self.from);
-        let expires = self.store.ledger.expires;
+        let before = std::mem::replace(&mut self.before, stored.sequence);
+        let mut wrong = wrong;
         if let Some(Wrong::Misplaced { says, found }) = wrong
-            && expires
-            && found.is_zero()
+            && self.store.ledger.expires()
         {
-            self.refuse_truncated(says).await?;
+            let reader = self.store.reader(&self.actor_id, &self.subject);
+            if found.is_zero() || reader.has_expired(before, &self.patience).await {
+                self.refuse_truncated(says).await?;
+                wrong = None;
+            }
         }
         if let Some(commit) = commit {
             self.pass_on(commit);
         }
         match wrong {
             None => Ok(()),
-            Some(Wrong::Misplaced { found, .. }) if expires && found.is_zero() => Ok(()),
             Some(wrong) => {
                 self.reported |= matches!(wrong, Wrong::Misplaced { .. });
                 let incarnation = self.store.ledger.incarnation;

@@ -142,7 +142,7 @@ impl<S: Server> Save<'_, S> {
         let known = ledger.actors.known(self.commit.actor_id());
         let is_outdated = known.is_outdated();
         let Some(head) = known.head else {
-            if !is_outdated && !ledger.expires && self.is_first() {
+            if !is_outdated && !ledger.expires() && self.is_first() {
                 ledger.observer.looked_up(Lookup::First);
                 return Ok(Looked::Ground(Ground::Nothing));
             }
@@ -181,8 +181,8 @@ impl<S: Server> Save<'_, S> {
     /// Whether it is certain, by what is known, that no draft of this commit was stored lately.
     fn has_new_drafts(&self, head: &Head) -> bool {
         self.drafts().is_none_or(|drafts| {
-            head.may_have(drafts.iter().map(EventDraft::event_id))
-                .is_empty()
+            let ids = drafts.iter().map(EventDraft::event_id);
+            !head.is_astray() && head.may_have(ids).is_empty()
         })
     }
 
@@ -238,9 +238,9 @@ impl<S: Server> Save<'_, S> {
             }
             (newest, _) => match newest? {
                 Newest::Nothing => Ground::Nothing,
-                Newest::Commit(head, commit) => {
+                Newest::Commit(mut head, commit) => {
                     if refused.is_none()
-                        && let Some(answer) = self.recognise(&head, &commit, patience).await?
+                        && let Some(answer) = self.recognise(&mut head, &commit, patience).await?
                     {
                         return Ok(Looked::Answer(answer));
                     }

@@ -3,8 +3,9 @@
 use aether_core::{StoreError, Version};
 use futures_util::future::join_all;
 
-use crate::chain::Link;
+use crate::chain::{Link, PREDECESSORS_MAX};
 use crate::errors::{Fault, unavailable};
+use crate::head::Head;
 use crate::link::Wanted;
 use crate::message::{Stored, StoredCommit};
 use crate::newest::Reader;
@@ -13,10 +14,22 @@ use crate::server::Server;
 
 const ACTION: &str = "read the actor's earlier events";
 
+/// How often a commit is asked for that is not where it should be.
+const ASKED_MAX: u32 = 3;
+
+/// What becomes of a commit on the way along those that cover a range of versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Take {
+    Keep,
+    Skip,
+    /// It is kept, and nothing after it is wanted.
+    Stop,
+}
+
 /// The commits that cover a range of versions.
 #[derive(Debug)]
 pub(crate) enum Covering {
-    /// These, in order. A version between two of them was never stored.
+    /// Those that were taken, in order.
     Commits(Vec<StoredCommit>),
     /// The first of them has expired.
     Expired,
@@ -28,32 +41,82 @@ impl<S: Server> Reader<'_, S> {
     ///
     /// Versions rise with sequences, so the first of them is found by halving: some twenty reads
     /// at most, however long the history is. What is found below the newest commit is there for
-    /// ever; who finds nothing there has an outdated view and is asked again.
+    /// ever; who finds nothing there has an outdated view and is asked again. From there on they
+    /// are read one after the other, with all of the patience again for each.
     pub(crate) async fn covering(
         &self,
         newest: &StoredCommit,
         first: Version,
         last: Version,
+        mut take: impl FnMut(&StoredCommit) -> Take,
         patience: &mut Patience,
     ) -> Result<Covering, StoreError> {
-        let Some(start) = self.first_covering(newest, first, patience).await? else {
+        let Some(mut commit) = self.first_covering(newest, first, patience).await? else {
             return Ok(Covering::Expired);
         };
-        let mut commits = vec![start];
-        while let Some(before) = commits.last()
-            && before.last() < last
-            && before.sequence < newest.sequence
-        {
-            let next = self.next(before.sequence + 1, newest, patience).await?;
-            let next = self.commit(&next)?;
-            if let Some(Link::After(link)) = &next.link
-                && link.version != before.last()
-            {
-                return Err(self.hole(&next, link.version));
+        let mut commits = Vec::new();
+        loop {
+            let (sequence, version) = (commit.sequence, commit.last());
+            let taken = take(&commit);
+            if taken != Take::Skip {
+                commits.push(commit);
             }
-            commits.push(next);
+            if taken == Take::Stop || version >= last || sequence >= newest.sequence {
+                return Ok(Covering::Commits(commits));
+            }
+            let next = self.next(sequence + 1, newest, patience).await?;
+            patience.renew();
+            commit = self.commit(&next)?;
+            if let Some(Link::After(link)) = &commit.link
+                && link.version != version
+            {
+                return Err(self.hole(&commit, link.version));
+            }
         }
-        Ok(Covering::Commits(commits))
+    }
+
+    /// The commits before the newest one, the oldest first, as many as a commit tells the places
+    /// of: found by their versions, where the places lead astray.
+    ///
+    /// No way leads back from a message to the one before it. So they are looked for from versions
+    /// on that are further and further below the newest.
+    pub(crate) async fn before(
+        &self,
+        newest: &StoredCommit,
+        patience: &mut Patience,
+    ) -> Result<Vec<StoredCommit>, StoreError> {
+        const WANTED: usize = PREDECESSORS_MAX - 1;
+        let mut back = PREDECESSORS_MAX as u64;
+        loop {
+            let oldest = self.commit(&self.next(1, newest, patience).await?)?;
+            let beyond = newest.first().get();
+            let first = beyond.saturating_sub(back).max(oldest.first().get());
+            let (Ok(first), Ok(last)) = (Version::new(first), Version::new(beyond - 1)) else {
+                return Ok(Vec::new());
+            };
+            if oldest.sequence >= newest.sequence {
+                return Ok(Vec::new());
+            }
+            let keep = |commit: &StoredCommit| match commit.sequence < newest.sequence {
+                true => Take::Keep,
+                false => Take::Skip,
+            };
+            let covering = self.covering(newest, first, last, keep, patience);
+            if let Covering::Commits(mut commits) = covering.await? {
+                let reaches = commits
+                    .first()
+                    .is_some_and(|c| c.sequence == oldest.sequence);
+                if reaches || commits.len() >= WANTED {
+                    commits.drain(..commits.len().saturating_sub(WANTED));
+                    return Ok(commits);
+                }
+                back = back.saturating_mul(4);
+            }
+            let fault = Fault::Garbled("too few commits, or some expired meanwhile".to_owned());
+            if patience.is_over() {
+                return Err(unavailable(ACTION, fault));
+            }
+        }
     }
 
     /// The first commit that reaches this version; none where it has expired.
@@ -73,11 +136,12 @@ impl<S: Server> Reader<'_, S> {
                 Some(link) if link.previous() < version => return Ok(Some(best)),
                 _ if low < high => {}
                 None => return Ok(Some(best)),
-                Some(_) if self.ledger.expires => return Ok(None),
+                Some(_) if self.ledger.expires() => return Ok(None),
                 Some(link) => return Err(self.hole(&best, link.previous())),
             }
             let middle = middle(low, high, &mut likely);
             let stored = self.next(middle, newest, patience).await?;
+            patience.renew();
             let commit = self.commit(&stored)?;
             if commit.last() < version {
                 low = commit.sequence + 1;
@@ -112,29 +176,58 @@ impl<S: Server> Reader<'_, S> {
         }
     }
 
-    /// The commits at these places; what is no commit of this actor is left out.
+    /// The commits at these places, which are some of the head's; none where the places lead
+    /// elsewhere, as in a copy of a stream, whose messages have other sequences. What has expired
+    /// is left out.
     ///
     /// # Errors
     ///
     /// Where the server does not show what is there, until the deadline.
     pub(crate) async fn commits_at(
         &self,
-        sequences: &[u64],
+        head: &Head,
+        newest: &StoredCommit,
+        places: &[u64],
         patience: &mut Patience,
-    ) -> Result<Vec<StoredCommit>, StoreError> {
+    ) -> Result<Option<Vec<StoredCommit>>, StoreError> {
+        if places.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let mut asked = 0;
         loop {
-            let reads = sequences.iter().map(|sequence| {
+            let reads = places.iter().map(|sequence| {
                 let wanted = Wanted::At { seq: *sequence };
                 self.server.message(wanted, patience)
             });
             let answers: Result<Vec<_>, Fault> = join_all(reads).await.into_iter().collect();
             let fault = match answers {
-                Ok(found) if self.ledger.expires || found.iter().all(Option::is_some) => {
-                    let ours = found.into_iter().flatten();
-                    let ours = ours.filter(|stored| stored.subject.as_str() == self.subject);
-                    return ours.map(|stored| self.commit(&stored)).collect();
+                Ok(found) => {
+                    let all = found.iter().all(Option::is_some);
+                    let found: Vec<Stored> = found.into_iter().flatten().collect();
+                    if found.iter().any(|at| at.subject.as_str() != self.subject) {
+                        return Ok(None);
+                    }
+                    // What expires goes from the oldest on: the oldest that is left is one of the
+                    // recent ones where any of those has expired, and else before all of them.
+                    let complete = all
+                        || (self.ledger.expires() && {
+                            let oldest = self.next(1, newest, patience).await?.sequence;
+                            if !head.has_place(oldest) {
+                                return Ok(None);
+                            }
+                            true
+                        });
+                    if complete {
+                        let commits: Result<Vec<_>, _> =
+                            found.iter().map(|stored| self.commit(stored)).collect();
+                        return commits.map(|found| head.confirms(&found).then_some(found));
+                    }
+                    asked += 1;
+                    if asked == ASKED_MAX {
+                        return Ok(None);
+                    }
+                    Fault::Garbled("a commit is not found where it was stored".to_owned())
                 }
-                Ok(_) => Fault::Garbled("a commit is not found where it was stored".to_owned()),
                 Err(fault) => fault,
             };
             self.wait(fault, patience).await?;

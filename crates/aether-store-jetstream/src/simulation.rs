@@ -5,6 +5,7 @@
 //! the end. The real server is in `tests/`; here the interleavings are that it shows once in a
 //! year.
 
+mod between;
 mod load;
 mod server;
 

@@ -87,7 +87,10 @@ async fn missed_by(
     link: &Link,
     patience: &mut Patience,
 ) -> Result<Option<Risk>, StoreError> {
+    /// How often it is asked: one of the answers may be that of an old leader.
+    const LOOKS: u32 = 5;
     let name = &heads.config.name;
+    let mut looks = 0;
     let (newest, events) = loop {
         let seen = async {
             let newest = heads::newest(link, name, heads.state.last_seq, patience).await?;
@@ -102,6 +105,13 @@ async fn missed_by(
             Ok::<_, Fault>((newest, events))
         };
         match seen.await {
+            Ok((Some(newest), events))
+                if newest.original > events.state.last_seq
+                    && looks < LOOKS
+                    && patience.pause().await =>
+            {
+                looks += 1;
+            }
             Ok(seen) => break seen,
             Err(fault) => {
                 if !fault.may_pass() || !patience.pause().await {

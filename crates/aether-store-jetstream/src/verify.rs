@@ -34,7 +34,8 @@ pub struct HistoryReport {
 }
 
 impl HistoryReport {
-    /// Whether nothing is wrong: every commit can be read and follows the one before it.
+    /// Whether nothing is wrong: every commit can be read and follows the one before it, as far as
+    /// it says which one that is ([`unlinked`](Self::unlinked)).
     #[must_use]
     pub fn is_intact(&self) -> bool {
         self.faults.is_empty()
@@ -137,7 +138,7 @@ pub(crate) async fn verify(
 ) -> Result<HistoryReport, StoreError> {
     let subject = store.ledger.names.events_subject(actor_id);
     let reader = store.reader(actor_id, &subject);
-    let (expires, incarnation) = (store.ledger.expires, store.ledger.incarnation);
+    let (expires, incarnation) = (store.ledger.expires(), store.ledger.incarnation);
     let mut patience = store.ledger.patience();
     reader.check_incarnation(&patience).await?;
     let mut report = HistoryReport {
@@ -164,6 +165,7 @@ pub(crate) async fn verify(
         NewestMessage::Message(tail) => Scan::up_to(tail.sequence),
     };
     let mut follower = Follower::default();
+    let mut before = 0;
     while let Some(stored) = scan.next(store, &subject, &mut patience).await? {
         let (commit, wrong) = follower.follow(actor_id, &stored, Version::ZERO);
         if let Some(commit) = commit {
@@ -172,9 +174,12 @@ pub(crate) async fn verify(
             report.latest = commit.last();
             report.unlinked += u64::from(commit.link.is_none());
         }
+        let after = std::mem::replace(&mut before, stored.sequence);
         match wrong {
             None => {}
-            Some(Wrong::Misplaced { says, found }) if expires && found.is_zero() => {
+            Some(Wrong::Misplaced { says, found })
+                if expires && (found.is_zero() || reader.has_expired(after, &patience).await) =>
+            {
                 report.expired_through = Some(says);
             }
             Some(wrong) => report

@@ -12,6 +12,7 @@ use super::text::{exact, parse_duration};
 /// a snapshot covers what is missing. Snapshots never expire, and neither does the newest commit of
 /// each actor: a third stream keeps it, so that versions go on from where they were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Retention {
     /// Nothing expires.
     #[default]

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// Where the server keeps the streams. As text `file` or `memory`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Storage {
     /// On its disk.
     #[default]

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use aether_core::{Event, Indeterminate, StoreError, Version};
+use tokio::time::Instant;
 
 use super::ground::Ground;
 use super::{ACTION, Save};
@@ -54,6 +55,7 @@ impl<S: Server> Save<'_, S> {
         message.check_size("the commit", server.message_bytes_max())?;
         let mut ready = Some(message);
         let mut first = true;
+        let mut sent = None;
         loop {
             if !server.is_connected() {
                 // What is sent now would wait in the client, and might be stored after we said
@@ -71,6 +73,7 @@ impl<S: Server> Save<'_, S> {
                 Some(message) => message,
                 None => copy()?.0,
             };
+            let sent = *sent.get_or_insert_with(Instant::now);
             let fault = match self.attempt(message, ground, patience).await? {
                 Ok(sequence) => {
                     self.remember(digest, events, ground, sequence);
@@ -105,7 +108,10 @@ impl<S: Server> Save<'_, S> {
                     return Ok(Published::Expired);
                 }
                 (Step::Doubt | Step::Resend | Step::Beaten { .. }, _) => {
-                    if !patience.pause().await {
+                    // An empty slot shows that nothing was stored only for as long as what was
+                    // stored could not have expired: later, sent again, it would be stored twice.
+                    let expired = ledger.may_have_expired(sent.elapsed());
+                    if expired || !patience.pause().await {
                         return Err(self.indeterminate(events, fault));
                     }
                     ledger.observer.resends(&fault);
@@ -223,7 +229,7 @@ impl<S: Server> Save<'_, S> {
         let verdict = self.reader.verdict(floor, None, patience).await;
         self.reader.ledger.observer.doubted(verdict);
         match verdict {
-            Verdict::Gone if self.reader.ledger.expires => Ok(true),
+            Verdict::Gone if self.reader.ledger.expires() => Ok(true),
             verdict => self.reader.conclude(verdict, Some(floor)).map(|_| false),
         }
     }

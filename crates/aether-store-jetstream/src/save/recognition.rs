@@ -2,27 +2,27 @@
 
 use std::sync::Arc;
 
-use aether_core::{Appended, Event, EventDraft, StoreError};
+use aether_core::{Appended, Event, EventDraft, StoreError, Version};
 
 use super::Save;
 use crate::head::Head;
 use crate::message::StoredCommit;
 use crate::patience::Patience;
 use crate::recognise::{Found, find, find_drafts, first_version};
-use crate::seek::Covering;
+use crate::seek::{Covering, Take};
 use crate::server::Server;
 
 impl<S: Server> Save<'_, S> {
-    /// The commit as it is stored already, if it is.
+    /// The commit as it is stored already, if it is. The head learns what had to be read.
     pub(super) async fn recognise(
         &self,
-        head: &Arc<Head>,
+        head: &mut Arc<Head>,
         newest: &StoredCommit,
         patience: &mut Patience,
     ) -> Result<Option<Appended>, StoreError> {
         match (self.drafts(), self.commit.as_events()) {
             (Some(drafts), _) => self.recognise_drafts(drafts, head, newest, patience).await,
-            (_, Some(events)) => self.recognise_events(events, newest, patience).await,
+            (_, Some(events)) => self.recognise_events(events, newest).await,
             _ => Ok(None),
         }
     }
@@ -43,7 +43,6 @@ impl<S: Server> Save<'_, S> {
         &self,
         events: &[Event],
         newest: &StoredCommit,
-        patience: &mut Patience,
     ) -> Result<Option<Appended>, StoreError> {
         let first = first_version(events);
         if first > newest.last() {
@@ -53,7 +52,24 @@ impl<S: Server> Save<'_, S> {
             return Ok(self.repeated(find(events, &newest.events)?, std::slice::from_ref(newest)));
         }
         let last = events.last().map_or(first, Event::version);
-        let covering = self.reader.covering(newest, first, last, patience).await?;
+        // All of them are stored or it isn't this commit: where one is not, there's no more to read.
+        let mut seen = Version::ZERO;
+        let take = |commit: &StoredCommit| {
+            let due = events.partition_point(|event| event.version() <= seen)
+                ..events.partition_point(|event| event.version() <= commit.last());
+            seen = commit.last();
+            match events.get(due).unwrap_or_default() {
+                [] => Take::Skip,
+                due if due.iter().all(|event| has(commit, event)) => Take::Keep,
+                _ => Take::Stop,
+            }
+        };
+        // Whoever asks for what is far back waits for it, and not the longer for the rest.
+        let mut seeking = self.reader.ledger.patience();
+        let covering = self
+            .reader
+            .covering(newest, first, last, take, &mut seeking);
+        let covering = covering.await?;
         let Covering::Commits(commits) = covering else {
             return Ok(None);
         };
@@ -65,7 +81,7 @@ impl<S: Server> Save<'_, S> {
     async fn recognise_drafts(
         &self,
         drafts: &[EventDraft],
-        head: &Arc<Head>,
+        head: &mut Arc<Head>,
         newest: &StoredCommit,
         patience: &mut Patience,
     ) -> Result<Option<Appended>, StoreError> {
@@ -74,14 +90,33 @@ impl<S: Server> Save<'_, S> {
         let (newest_may, others): (Vec<u64>, Vec<u64>) = places
             .into_iter()
             .partition(|place| *place == newest.sequence);
-        let mut commits = self.reader.commits_at(&others, patience).await?;
-        if !commits.is_empty() {
-            let mut known = Head::clone(head);
-            for commit in &commits {
-                known.examined(commit);
+        let recent = match head.is_astray() {
+            true => None,
+            false => {
+                let recent = self.reader.commits_at(head, newest, &others, patience);
+                recent.await?
             }
+        };
+        let mut known = Head::clone(head);
+        let mut commits = match recent {
+            Some(commits) => {
+                for commit in &commits {
+                    known.examined(commit);
+                }
+                commits
+            }
+            None => {
+                let commits = self.reader.before(newest, patience).await?;
+                patience.renew();
+                known.relocate(&commits);
+                commits
+            }
+        };
+        if known != **head {
             let actors = &self.reader.ledger.actors;
-            actors.observe(self.commit.actor_id(), known);
+            actors.observe(self.commit.actor_id(), known.clone());
+            // Not what is remembered now, which may be a newer commit that nobody looked into.
+            *head = Arc::new(known);
         }
         commits.extend((!newest_may.is_empty()).then(|| newest.clone()));
         commits.sort_unstable_by_key(|commit| commit.sequence);
@@ -105,4 +140,13 @@ impl<S: Server> Save<'_, S> {
         let position = commit.position(self.reader.ledger.incarnation, last);
         Some(self.answer(Appended::repeated, events, position))
     }
+}
+
+/// Whether an event with this version and this id is in a commit.
+fn has(commit: &StoredCommit, event: &Event) -> bool {
+    let place = commit
+        .events
+        .binary_search_by_key(&event.version(), Event::version);
+    let stored = place.ok().and_then(|place| commit.events.get(place));
+    stored.is_some_and(|stored| stored.id() == event.id())
 }

@@ -122,7 +122,7 @@ impl EventBroadcaster for Recorder {
 /// One process: what it remembers, and whom it tells.
 pub(super) struct Process {
     server: Arc<SimServer>,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     notifier: StoredNotifier,
     told: Arc<Recorder>,
     tried: Mutex<Vec<Tried>>,
@@ -136,7 +136,7 @@ impl Process {
         let form = WireForm::MessagePack;
         Self {
             server,
-            ledger: Ledger::new(names, form, Incarnation(CREATED), false, DEADLINE, actors),
+            ledger: Ledger::new(names, form, Incarnation(CREATED), None, DEADLINE, actors),
             notifier: StoredNotifier::new(Namespace::from_static("sim"), told.clone()),
             told,
             tried: Mutex::default(),

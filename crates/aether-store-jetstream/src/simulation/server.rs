@@ -112,6 +112,11 @@ impl SimServer {
         self.sim(|sim| sim.log.truncate(sim.log.len() - messages));
     }
 
+    /// From now on this is what is stored.
+    pub(super) fn set_log(&self, log: Vec<Stored>) {
+        self.sim(|sim| sim.log = log);
+    }
+
     pub(super) fn log(&self) -> Vec<Stored> {
         self.sim(|sim| sim.log.clone())
     }

@@ -116,3 +116,39 @@ async fn events_that_were_not_stored_are_stored_by_saving_them_again() {
         events
     );
 }
+
+/// What is read one commit after the other goes on for as long as there is progress.
+#[tokio::test]
+async fn a_batch_that_was_stored_one_by_one_is_recognised_however_short_the_deadline() {
+    const MANY: u32 = 400;
+    let behind = behind_a_proxy("one-by-one", SECOND).await;
+    let id = actor("order-1");
+    let events: Vec<Event> = (1..=MANY).map(|version| event(&id, version)).collect();
+    for event in &events {
+        behind.direct.save_event(event.clone()).await.unwrap();
+    }
+    // The newest commits are not among them, so that all have to be looked for.
+    let offered = &events[..MANY as usize - 10];
+    let short = SECOND / 20;
+    let config = behind
+        .streams
+        .config()
+        .request_timeout(short)
+        .deadline(short);
+    let store = behind.streams.store_with(config).await;
+    let again = store
+        .append(Commit::events(offered.to_vec()).unwrap())
+        .await
+        .unwrap();
+    assert!(again.was_repeated());
+    // Others with the same versions: the first that is another's says it.
+    let others = (1..MANY - 10).map(|version| event(&id, version));
+    let error = store
+        .append(Commit::events(others).unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.version_conflict().unwrap().current_version,
+        Version::from(MANY)
+    );
+}

@@ -1,13 +1,18 @@
 //! A finite retention that takes the beginning of a history, and all of it.
 
+use std::sync::atomic::Ordering;
+
 use aether_core::{
     ActorId, EventDraft, EventStore as _, EventStoreExt as _, StoreError, StoreErrorKind as Kind,
     Version,
 };
 use aether_store_jetstream::async_nats::jetstream;
 use aether_store_jetstream::{JetStreamConfig, JetStreamStore, Retention};
+use futures_util::StreamExt as _;
 
 use crate::SECOND;
+use crate::support::books::messages;
+use crate::support::proxy::Proxy;
 use crate::support::{Streams, actor, event, eventually};
 
 fn finite(streams: &Streams) -> JetStreamConfig {
@@ -120,4 +125,54 @@ async fn an_actor_that_never_had_events_begins_at_version_1_where_events_expire(
     assert_eq!(error.kind(), Kind::InvalidEvent, "{error}");
     let appended = store.save_event(event(&id, 1)).await.unwrap();
     assert_eq!(appended.position().sequence(), 1);
+}
+
+/// The acknowledgement is lost, and what it was for has expired before the store looks for it.
+#[tokio::test]
+async fn what_expires_before_its_lost_acknowledgement_is_missed_is_not_stored_twice() {
+    let streams = Streams::new("expires-at-once");
+    let proxy = Proxy::before(&streams.url).await;
+    let config = streams.config().retention(Retention::MaxAge(SECOND));
+    let store = JetStreamStore::connect(&proxy.url, config).await.unwrap();
+    let first = event(&actor("order-1"), 1);
+    proxy.faults.lose_acks.store(1, Ordering::SeqCst);
+    let error = store.save_event(first.clone()).await.unwrap_err();
+    assert_eq!(
+        error.indeterminate_events(),
+        Some(&[first.clone()][..]),
+        "{error}"
+    );
+    // Nobody knows, until it is saved again.
+    assert!(store.save_event(first).await.unwrap().was_repeated());
+    let jetstream = jetstream::new(store.client().clone());
+    let stream = jetstream.get_stream(store.events_stream()).await.unwrap();
+    assert_eq!(stream.get_info().await.unwrap().state.last_sequence, 1);
+}
+
+/// What expires between two pages of a slow reader is no damage.
+#[tokio::test]
+async fn what_expires_under_a_slow_reader_is_reported_as_expired() {
+    const MANY: u32 = 600; // more than a page
+    let streams = Streams::new("slow-reader");
+    let store = streams.store_with(finite(&streams)).await;
+    let id = actor("order-1");
+    for version in 1..=MANY {
+        store.save_event(event(&id, version)).await.unwrap();
+    }
+    let expired = messages(&store).await;
+    tokio::time::sleep(SECOND).await;
+    store.save_event(event(&id, MANY + 1)).await.unwrap();
+    let mut events = store.events(&id, Version::ZERO);
+    events.next().await.unwrap().unwrap();
+    expire(&store, 1).await;
+    let mut read = 1;
+    let error = loop {
+        match events.next().await.expect("not all of them are left") {
+            Ok(_) => read += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(read < expired, "{read}");
+    assert!(is_truncated(&error, MANY), "{error}");
+    assert!(events.next().await.is_none());
 }

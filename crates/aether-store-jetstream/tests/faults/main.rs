@@ -13,6 +13,7 @@ mod answers;
 mod backwards;
 mod connecting;
 mod connection;
+mod copied;
 mod delayed;
 mod dropped;
 mod expiry;
