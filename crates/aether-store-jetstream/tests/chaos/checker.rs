@@ -43,6 +43,7 @@ pub(crate) enum Kind {
     ReadIsNotTheHistory,
     WrongError,
     StoreReadsOther,
+    ConflictWithoutReason,
 }
 
 /// What the store reads of an actor in the end.
@@ -86,8 +87,30 @@ pub(crate) struct Offer<'a> {
     events: &'a [Offered],
     /// In the order of one process; a commit is offered by one process only.
     pub(crate) attempts: Vec<Option<&'a Outcome>>,
+    /// What each of them asked for: drafts get versions when their save ends openly.
+    wanted: Vec<Wanted>,
     /// The sequence of the message, where it is stored.
     pub(crate) stored: Option<u64>,
+}
+
+/// Where an attempt was to be stored.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    /// Right after this version, where it says one.
+    after: Option<u64>,
+    /// From this version on; none for drafts.
+    first: Option<u64>,
+}
+
+impl Wanted {
+    /// Whether it can't be stored where this is the current version.
+    fn conflicts_at(self, current: u64) -> bool {
+        match (self.after, self.first) {
+            (Some(after), _) => current != after,
+            (None, Some(first)) => current >= first,
+            (None, None) => false, // drafts follow whatever there is
+        }
+    }
 }
 
 /// An event of a history: version, id, whether its commit ends with it.
@@ -129,12 +152,14 @@ fn offers<'a>(logs: &'a [ProcessLog], findings: &mut Findings) -> BTreeMap<&'a s
                     commit,
                     actor,
                     events,
+                    after,
                     ..
                 } => {
                     let offer = offers.entry(commit).or_insert_with(|| Offer {
                         actor,
                         events,
                         attempts: Vec::new(),
+                        wanted: Vec::new(),
                         stored: None,
                     });
                     findings.count("saves tried", 1);
@@ -143,6 +168,10 @@ fn offers<'a>(logs: &'a [ProcessLog], findings: &mut Findings) -> BTreeMap<&'a s
                     findings.count("repeats tried", usize::from(!offer.attempts.is_empty()));
                     open.insert(*op, (commit.as_str(), offer.attempts.len()));
                     offer.attempts.push(None);
+                    offer.wanted.push(Wanted {
+                        after: *after,
+                        first: events.first().and_then(|event| event.version),
+                    });
                 }
                 Line::Ended { op, outcome, .. } => {
                     let (commit, attempt) = open[op];
@@ -321,6 +350,10 @@ fn check_offer(
             Outcome::Conflict { current } if offer.stored.is_some() => {
                 let detail = format!("{name} of {}, current {current}", offer.actor);
                 findings.violation(Kind::ConflictThoughStored, detail);
+            }
+            Outcome::Conflict { current } if !offer.wanted[number].conflicts_at(*current) => {
+                let detail = format!("{name} of {}, current {current}", offer.actor);
+                findings.violation(Kind::ConflictWithoutReason, detail);
             }
             Outcome::Conflict { .. } | Outcome::Unavailable | Outcome::Wrong(_) => {}
         }

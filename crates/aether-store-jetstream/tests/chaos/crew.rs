@@ -88,7 +88,12 @@ impl Crew {
                     assert!(status.success(), "worker {}: {status}", worker.number);
                     break;
                 }
-                assert!(started.elapsed() < SETTLING, "the workers do not end");
+                if started.elapsed() >= SETTLING {
+                    let (process, log) = worker.logs.last().unwrap();
+                    let lines = log::read(log);
+                    let last = &lines[lines.len().saturating_sub(20)..];
+                    panic!("worker {process} does not end; its last lines: {last:#?}");
+                }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }

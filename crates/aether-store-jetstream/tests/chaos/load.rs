@@ -225,6 +225,14 @@ impl Task {
             commit: name.clone(),
             actor: actor.clone(),
             events: offered,
+            after: match &load {
+                Load::Events(named) => match named.expected {
+                    ExpectedVersion::NoEvents => Some(0),
+                    ExpectedVersion::Exactly(version) => Some(version.get()),
+                    _ => None,
+                },
+                Load::Drafts(..) => None,
+            },
         });
         let save = self.store.append(commit);
         let result = match drop_after {

@@ -26,6 +26,8 @@ pub(crate) enum Line {
         commit: String,
         actor: String,
         events: Vec<Offered>,
+        /// The version that it is to come right after; none where any lower one will do.
+        after: Option<u64>,
     },
     /// A save has ended.
     Ended {

@@ -24,6 +24,10 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
         conflict_though_stored,
     ),
     (
+        "a_conflict_without_a_reason_is_found",
+        conflict_without_reason,
+    ),
+    (
         "unavailable_for_what_was_stored_is_found",
         unavailable_though_stored,
     ),
@@ -93,6 +97,7 @@ fn attempt(op: u64, commit: &str, actor: &str, events: Vec<Offered>) -> Line {
         commit: commit.to_owned(),
         actor: actor.to_owned(),
         events,
+        after: None,
     }
 }
 
@@ -308,6 +313,22 @@ fn conflict_though_stored() {
             .second
             .push(ended(9, Outcome::Conflict { current: 1 }));
     });
+}
+
+fn conflict_without_reason() {
+    let without = |after: Option<u64>, offered: Vec<Offered>| {
+        found(&[Kind::ConflictWithoutReason], |scene| {
+            let mut attempt = attempt(9, "refused", "x", offered);
+            if let Line::Attempt { after: wanted, .. } = &mut attempt {
+                *wanted = after;
+            }
+            let refused = ended(9, Outcome::Conflict { current: 4 });
+            scene.second.extend([attempt, refused]);
+        });
+    };
+    without(None, events("refused", &[5]));
+    without(Some(4), events("refused", &[5]));
+    without(None, vec![offered("refused.0", None)]);
 }
 
 fn unavailable_though_stored() {
