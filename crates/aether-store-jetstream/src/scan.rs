@@ -24,6 +24,11 @@ pub(crate) struct Scan {
     /// How many messages are asked for at once. Halved with every fault: the client's own buffer
     /// may be too small for more, and what does not fit is lost.
     page_messages: u32,
+    /// How many messages are read by themselves before a page is tried again.
+    alone: u32,
+    /// How many that will be after the next page that fails at once: twice as many each time, so
+    /// that where no page ever comes a history of n messages waits for log n of them, not for n.
+    alone_next: u32,
     /// Whether the last try failed. If not, all the time there is begins anew with the next one:
     /// what the reader of the stream did in between is his own time.
     retrying: bool,
@@ -39,6 +44,8 @@ impl Scan {
             next: 1,
             page: None,
             page_messages: PAGE_MESSAGES,
+            alone: 0,
+            alone_next: 1,
             retrying: false,
             given: 0,
         }
@@ -70,7 +77,8 @@ impl Scan {
                 patience.renew();
             }
             let (tail, from) = (self.tail, self.next);
-            let one = if self.retrying {
+            let alone = self.alone > 0;
+            let one = if alone {
                 self.read_alone(server, subject, patience).await
             } else {
                 self.read_one(server, subject).await
@@ -78,6 +86,11 @@ impl Scan {
             let fault = match one {
                 Ok(Some(stored)) if stored.sequence <= tail => {
                     self.retrying = false;
+                    if alone {
+                        self.alone -= 1;
+                    } else {
+                        self.alone_next = 1;
+                    }
                     self.next = stored.sequence + 1;
                     self.given += 1;
                     return Ok(Some(stored));
@@ -93,6 +106,10 @@ impl Scan {
             };
             self.page = None;
             self.retrying = true;
+            if !alone {
+                self.alone = self.alone_next;
+                self.alone_next = self.alone_next.saturating_mul(2);
+            }
             self.page_messages = (self.page_messages / 2).max(1);
             if !fault.may_pass() {
                 let stream = &server.events_stream;

@@ -183,6 +183,32 @@ async fn a_page_that_ends_early_is_not_the_end_of_the_history() {
     assert_eq!(versions, (1..=u64::from(COUNT)).collect::<Vec<_>>());
 }
 
+/// As where nobody may ask for pages and nobody says so, or a replica that is gone takes each.
+#[tokio::test]
+async fn a_history_of_which_no_page_ever_comes_is_read_message_by_message() {
+    const COUNT: u32 = 300;
+    let behind = behind_a_proxy("no-pages", SECOND).await;
+    let id = actor("order-1");
+    for version in 1..=COUNT {
+        behind.direct.save_event(event(&id, version)).await.unwrap();
+    }
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    behind.proxy.rule(move |published| {
+        if published.subject.contains("DIRECT.GET") {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Action::Lose
+        } else {
+            Action::Pass
+        }
+    });
+    let events = behind.store.get_events(&id, Version::ZERO).await.unwrap();
+    assert_eq!(events.len(), COUNT as usize);
+    // After 1, 2, 4, … messages more, not after each of them.
+    let asked = asked.load(Ordering::SeqCst);
+    assert!((2..=9).contains(&asked), "{asked}");
+}
+
 #[tokio::test]
 async fn a_denied_read_of_a_history_is_said_at_once() {
     let behind = behind_a_proxy("denied", 10 * SECOND).await;
