@@ -152,15 +152,17 @@ async fn what_expires_before_its_lost_acknowledgement_is_missed_is_not_stored_tw
 /// What expires between two pages of a slow reader is no damage.
 #[tokio::test]
 async fn what_expires_under_a_slow_reader_is_reported_as_expired() {
-    const MANY: u32 = 600; // more than a page
+    const MANY: u32 = 300; // more than a page
     let streams = Streams::new("slow-reader");
-    let store = streams.store_with(finite(&streams)).await;
+    // Long enough for all of them to be there when the reader begins.
+    let config = finite(&streams).retention(Retention::MaxAge(6 * SECOND));
+    let store = streams.store_with(config).await;
     let id = actor("order-1");
     for version in 1..=MANY {
         store.save_event(event(&id, version)).await.unwrap();
     }
     let expired = messages(&store).await;
-    tokio::time::sleep(SECOND).await;
+    tokio::time::sleep(2 * SECOND).await;
     store.save_event(event(&id, MANY + 1)).await.unwrap();
     let mut events = store.events(&id, Version::ZERO);
     events.next().await.unwrap().unwrap();
