@@ -133,9 +133,9 @@ pub(crate) struct MutateArgs {
 pub(crate) struct WithNatsArgs {
     #[command(flatten)]
     pub(crate) nats: NatsArgs,
-    /// Panic once the command runs: how the tests see that a panic cleans up, too
+    /// Panic on SIGUSR1: how the tests see that a panic cleans up, too
     #[arg(long, hide = true)]
-    pub(crate) panic: bool,
+    pub(crate) panic_on_signal: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,

@@ -1,9 +1,11 @@
 //! A server for the time of one command, or to play with.
 
+use std::convert::Infallible;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use tokio::process::Command;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cargo::forget_who_runs_us;
 use crate::cli::{NatsArgs, WithNatsArgs};
@@ -21,11 +23,16 @@ pub(crate) async fn run(workspace: &Workspace, args: WithNatsArgs) -> Result<Exi
     command.args(rest);
     given.tell(&mut command);
     forget_who_runs_us(&mut command);
+    // Before the command runs, so that whoever has seen it run may send the signal.
+    let asked = args
+        .panic_on_signal
+        .then(|| signal(SignalKind::user_defined1()));
+    let asked = asked.transpose().context("cannot listen for signals")?;
     let mut process = Process::start_interactive(command)?;
-    if args.panic {
-        panic_as_asked();
+    tokio::select! {
+        ended = process.wait() => Ok(code_of(ended?)),
+        never = panic_when(asked) => match never {},
     }
-    Ok(code_of(process.wait().await?))
 }
 
 /// What runs for as long as this is held.
@@ -68,6 +75,10 @@ pub(crate) async fn play(workspace: &Workspace, args: &NatsArgs) -> Result<bool>
     anyhow::bail!("the server has ended by itself")
 }
 
-fn panic_as_asked() {
+async fn panic_when(asked: Option<Signal>) -> Infallible {
+    let Some(mut asked) = asked else {
+        return std::future::pending().await;
+    };
+    asked.recv().await;
     panic!("asked to panic");
 }

@@ -60,7 +60,9 @@ fn after_the_terminal_hangs_up_the_server_and_the_command_are_gone() {
 
 #[test]
 fn after_a_panic_the_server_and_the_command_are_gone() {
-    let mut session = Session::start(&["--nats", "binary", "--panic"]).expect("a server");
+    let mut session = Session::start(&["--nats", "binary", "--panic-on-signal"]).expect("a server");
+    session.assert_server_runs();
+    session.signal(Signal::USR1);
     assert_eq!(session.wait().code(), Some(101), "a panic's code");
     assert_all_goes(&session);
 }
@@ -139,10 +141,12 @@ fn after_sigterm_the_container_is_gone() {
 
 #[test]
 fn after_a_panic_the_container_is_gone() {
-    let Some(mut session) = with_a_container(&["--panic"]) else {
+    let Some(mut session) = with_a_container(&["--panic-on-signal"]) else {
         return;
     };
-    session.wait();
+    session.assert_server_runs();
+    session.signal(Signal::USR1);
+    assert_eq!(session.wait().code(), Some(101), "a panic's code");
     session.assert_server_goes();
     session.assert_command_goes();
     assert_container_goes(session.container());
