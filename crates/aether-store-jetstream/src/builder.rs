@@ -195,11 +195,7 @@ impl JetStreamStoreBuilder {
         if !server.headers {
             return Err(misconfigured("headers on the server", "off", "on"));
         }
-        let link = Link {
-            client,
-            request_timeout: config.request_timeout,
-            denials,
-        };
+        let link = Link::new(client, config.request_timeout, denials);
         let mut patience = Patience::new(config.deadline);
         let Ensured {
             events,
@@ -228,6 +224,7 @@ impl JetStreamStoreBuilder {
             config.deadline,
             Actors::new(config.cache_actors),
         );
+        observer.counts_from_zero();
         ledger.observer = observer;
         let notifier = self.broadcaster.map(|(namespace, broadcaster)| {
             StoredNotifier::new(namespace, broadcaster).with_clock(self.clock)

@@ -41,9 +41,11 @@ impl Answer {
                 | ErrorCode::STREAM_SEALED => Self::Never,
                 _ => Self::Nothing,
             },
-            Fault::TimedOut | Fault::Garbled(_) | Fault::Unreadable { .. } | Fault::Closed => {
-                Self::Nothing
-            }
+            Fault::TimedOut
+            | Fault::Unheard(_)
+            | Fault::Garbled(_)
+            | Fault::Unreadable { .. }
+            | Fault::Closed => Self::Nothing,
         }
     }
 }
@@ -259,6 +261,7 @@ mod tests {
         assert_eq!(Answer::of(&Fault::TimedOut), Answer::Nothing);
         assert_eq!(Answer::of(&Fault::Garbled(String::new())), Answer::Nothing);
         assert_eq!(Answer::of(&Fault::Closed), Answer::Nothing);
+        assert_eq!(Answer::of(&Fault::Unheard(String::new())), Answer::Nothing);
         assert_eq!(Answer::of(&Fault::NoResponders), Answer::Nobody);
         assert_eq!(Answer::of(&Fault::Denied(String::new())), Answer::Never);
         assert_eq!(Answer::of(&Fault::Unsent), Answer::Never);

@@ -1,8 +1,10 @@
-//! What the account is not allowed to publish on, as the server says it: not as the answer to a
-//! request, but as an error of the connection.
+//! What the account is not allowed to publish on or to hear, as the server says it: not as the
+//! answer to a request, but as an error of the connection.
 
 use async_nats::{Event, ServerError};
 use tokio::sync::broadcast;
+
+use crate::errors::Fault;
 
 /// How many denials are remembered for who is slow to look.
 const REMEMBERED: usize = 64;
@@ -35,14 +37,16 @@ impl Denials {
 }
 
 impl Watch {
-    /// Waits for the server to say that publishing on this subject is not allowed.
-    pub(crate) async fn publishing_on(&mut self, subject: &str) -> String {
+    /// Waits for the server to say that a request on this subject is not allowed, or that we may
+    /// not listen where its answers come in, whose subjects begin with `inboxes`.
+    pub(crate) async fn of_request(&mut self, subject: &str, inboxes: &str) -> Fault {
         let Some(receiver) = &mut self.0 else {
             return std::future::pending().await;
         };
         loop {
             match receiver.recv().await {
-                Ok(text) if denies(&text, subject) => return text,
+                Ok(text) if denies(&text, subject) => return Fault::Denied(text),
+                Ok(text) if deafens(&text, inboxes) => return Fault::Unheard(text),
                 Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
             }
@@ -55,6 +59,13 @@ fn denies(text: &str, subject: &str) -> bool {
     text.to_ascii_lowercase()
         .starts_with("permissions violation for publish to ")
         && text.contains(&format!("\"{subject}\""))
+}
+
+/// Whether the text is `Permissions Violation for Subscription to "<one of the inboxes>"`.
+fn deafens(text: &str, inboxes: &str) -> bool {
+    text.to_ascii_lowercase()
+        .starts_with("permissions violation for subscription to ")
+        && text.contains(&format!("\"{inboxes}"))
 }
 
 #[cfg(test)]
@@ -70,6 +81,21 @@ mod tests {
         assert!(!denies(
             r#"Permissions Violation for Subscription to "a""#,
             "a"
+        ));
+    }
+
+    #[test]
+    fn only_a_denial_of_our_own_inboxes_deafens() {
+        let text = r#"Permissions Violation for Subscription to "_INBOX.nUId.*""#;
+        assert!(deafens(text, "_INBOX."));
+        assert!(!deafens(text, "_INBOX_service."));
+        assert!(!deafens(
+            r#"Permissions Violation for Publish to "_INBOX.a""#,
+            "_INBOX."
+        ));
+        assert!(!deafens(
+            r#"Permissions Violation for Subscription to "orders._INBOX.a""#,
+            "_INBOX."
         ));
     }
 }

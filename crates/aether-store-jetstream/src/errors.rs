@@ -15,6 +15,9 @@ pub(crate) enum Fault {
     Refused(jetstream::Error),
     /// The account is not allowed to publish on the subject.
     Denied(String),
+    /// The account is not allowed to listen where the answer would come in. What was asked may have
+    /// been done.
+    Unheard(String),
     /// No answer in time.
     TimedOut,
     /// Nobody listens: no such stream, no leader at the moment, no JetStream.
@@ -47,6 +50,7 @@ impl Fault {
                 _ => "refused",
             },
             Self::Denied(_) => "denied",
+            Self::Unheard(_) => "unheard",
             Self::TimedOut => "silence",
             Self::NoResponders => "no_responders",
             Self::Garbled(_) => "garbled",
@@ -61,7 +65,7 @@ impl Fault {
             Self::TimedOut | Self::NoResponders | Self::Garbled(_) | Self::Unreadable { .. } => {
                 true
             }
-            Self::Denied(_) | Self::Closed | Self::Unsent => false,
+            Self::Denied(_) | Self::Unheard(_) | Self::Closed | Self::Unsent => false,
             Self::Refused(error) => !matches!(
                 error.error_code(),
                 ErrorCode::STREAM_NOT_FOUND
@@ -77,7 +81,7 @@ impl Fault {
     pub(crate) fn into_store_error(self, action: &str, stream: &str) -> StoreError {
         match self {
             Self::Closed | Self::Unsent => StoreError::Closed,
-            Self::Denied(_) => StoreError::PermissionDenied {
+            Self::Denied(_) | Self::Unheard(_) => StoreError::PermissionDenied {
                 action: action.to_owned(),
                 source: self.into(),
             },
@@ -94,6 +98,10 @@ impl fmt::Display for Fault {
         match self {
             Self::Refused(error) => write!(f, "the server answered: {error}"),
             Self::Denied(text) => write!(f, "the server answered: {text}"),
+            Self::Unheard(text) => write!(
+                f,
+                "no answer can be heard ({text}): the client's inbox prefix is not the user's"
+            ),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::NoResponders => f.write_str("nobody there to answer (status 503)"),
             Self::Garbled(reason) => write!(f, "an answer that can't be read: {reason}"),
@@ -155,6 +163,11 @@ fn refused(error: jetstream::Error, action: &str, stream: &str) -> StoreError {
             format!("subjects of stream {stream:?}"),
             "taken by another stream",
             "its own",
+        ),
+        ErrorCode::CLUSTER_NO_PEERS => misconfigured(
+            format!("replicas of stream {stream:?}"),
+            &text,
+            "at most as many as there are servers with JetStream and room, and zones if they are tagged",
         ),
         ErrorCode::STREAM_SUBJECT_OVERLAP
         | ErrorCode::STREAM_INVALID_CONFIG
@@ -242,6 +255,7 @@ mod tests {
             (server_error(10054), Kind::Misconfigured, true),  // above max_msg_size
             (server_error(10060), Kind::Misconfigured, true),  // another stream
             (server_error(10065), Kind::Misconfigured, true),  // subjects overlap
+            (server_error(10005), Kind::Misconfigured, true),  // no place for the replicas
             (server_error(10109), Kind::Misconfigured, true),  // sealed
             (server_error(10008), Kind::Unavailable, true),    // temporarily
             (server_error(10071), Kind::Unavailable, true),    // wrong last sequence
@@ -253,6 +267,7 @@ mod tests {
             (Fault::NoResponders, Kind::Unavailable, true),
             (Fault::Garbled("?".into()), Kind::Unavailable, true),
             (Fault::Denied("no".into()), Kind::PermissionDenied, false),
+            (Fault::Unheard("no".into()), Kind::PermissionDenied, false),
             (Fault::Closed, Kind::Closed, false),
             (Fault::Unsent, Kind::Closed, false),
             (Fault::Unreadable { messages: 1 }, Kind::Unavailable, true),

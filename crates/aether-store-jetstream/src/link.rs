@@ -1,5 +1,6 @@
 //! Requests to the server, each with a limit of time, and what came of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::publish::PublishAck;
@@ -24,7 +25,9 @@ const API: &str = "$JS.API";
 pub(crate) struct Link {
     pub(crate) client: Client,
     pub(crate) request_timeout: Duration,
-    pub(crate) denials: Denials,
+    denials: Denials,
+    /// What the subjects on which answers come in begin with.
+    inboxes: Arc<str>,
 }
 
 /// Which message of a stream is asked for.
@@ -40,6 +43,18 @@ pub(crate) enum Wanted<'a> {
 }
 
 impl Link {
+    pub(crate) fn new(client: Client, request_timeout: Duration, denials: Denials) -> Self {
+        let inbox = client.new_inbox();
+        // The last token is this one inbox's own.
+        let own = inbox.rsplit('.').next().unwrap_or_default();
+        Self {
+            inboxes: inbox.trim_end_matches(own).into(),
+            client,
+            request_timeout,
+            denials,
+        }
+    }
+
     /// Sends one request and waits for one answer.
     ///
     /// Dropping the future leaves the request sent or not.
@@ -63,7 +78,7 @@ impl Link {
                 Ok(answer) => Ok(answer?),
                 Err(_) => Err(Fault::TimedOut),
             },
-            text = denied.publishing_on(subject) => Err(Fault::Denied(text)),
+            fault = denied.of_request(subject, &self.inboxes) => Err(fault),
         }
     }
 
@@ -141,6 +156,7 @@ impl Link {
         Ok(Answers {
             messages,
             denied,
+            inboxes: Arc::clone(&self.inboxes),
             subject,
             timeout: self.request_timeout,
         })
@@ -153,6 +169,7 @@ impl Link {
 pub(crate) struct Answers {
     messages: async_nats::Subscriber,
     denied: Watch,
+    inboxes: Arc<str>,
     /// Where the request went.
     subject: String,
     /// How long one answer may take.
@@ -165,7 +182,7 @@ impl Answers {
         tokio::select! {
             biased;
             message = next => message.map_err(|_| Fault::TimedOut)?.ok_or(Fault::Closed),
-            text = self.denied.publishing_on(&self.subject) => Err(Fault::Denied(text)),
+            fault = self.denied.of_request(&self.subject, &self.inboxes) => Err(fault),
         }
     }
 }

@@ -31,6 +31,17 @@ use crate::verify::HistoryReport;
 /// The outcome of a call whose future was dropped before it had one.
 const DROPPED: &str = "dropped";
 
+/// How no save ends while the servers are well and nobody has made a mistake.
+const ALARMING: [StoreErrorKind; 7] = [
+    StoreErrorKind::HistoryRegressed,
+    StoreErrorKind::Indeterminate,
+    StoreErrorKind::Unavailable,
+    StoreErrorKind::PermissionDenied,
+    StoreErrorKind::Malformed,
+    StoreErrorKind::Misconfigured,
+    StoreErrorKind::TooLarge,
+];
+
 /// Tells what one store does.
 #[derive(Debug)]
 pub(crate) struct Observer {
@@ -207,6 +218,16 @@ impl Observer {
         self.call(Operation::LatestSnapshot, span, 0)
     }
 
+    /// Counts what somebody is to be woken for as not yet seen: a series that begins at 1 has not
+    /// risen, for who looks at the difference.
+    pub(crate) fn counts_from_zero(&self) {
+        self.meter.count(metrics::SEQUENCES_REUSED, 0, &[]);
+        for kind in ALARMING {
+            let ended = [("outcome", error_type(kind))];
+            self.meter.count(metrics::SAVES, 0, &ended);
+        }
+    }
+
     fn call(&self, operation: Operation, span: Span, events: usize) -> Call {
         Call {
             operation,
@@ -353,9 +374,9 @@ impl Call {
         if self.outcome.is_none() {
             self.outcome = Some(match error {
                 StoreError::VersionConflict(_) => "conflict",
-                error => error_type(error),
+                error => error_type(error.kind()),
             });
-            record(&self.span, "error.type", error_type(error));
+            record(&self.span, "error.type", error_type(error.kind()));
             record(&self.span, "otel.status_code", "ERROR");
         }
     }
@@ -473,8 +494,8 @@ fn record(span: &Span, name: &'static str, value: impl Value) {
 }
 
 /// The kind of an error as the conventions write it.
-fn error_type(error: &StoreError) -> &'static str {
-    match error.kind() {
+fn error_type(kind: StoreErrorKind) -> &'static str {
+    match kind {
         StoreErrorKind::VersionConflict => "version_conflict",
         StoreErrorKind::InvalidEvent => "invalid_event",
         StoreErrorKind::EventMismatch => "event_mismatch",

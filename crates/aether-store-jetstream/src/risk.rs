@@ -28,6 +28,12 @@ pub enum Risk {
         /// How many.
         commits: u64,
     },
+    /// Events are kept for ever, and yet the first ones are gone: somebody removed them, or they
+    /// expired under an earlier retention, or were lost. An actor of which that was all looks new.
+    BeginningGone {
+        /// The first sequence of the stream that is there.
+        first_sequence: u64,
+    },
     /// What is stored can be deleted or purged: `deny_delete` and `deny_purge` are not both set.
     Deletable,
     /// The stream is replicated by a server that lacks later repairs of replication.
@@ -60,6 +66,12 @@ impl fmt::Display for Risk {
                 f,
                 "{commits} commits expired before the stream of heads had them: their versions \
                  may be given again; use a retention much longer than any outage"
+            ),
+            Self::BeginningGone { first_sequence } => write!(
+                f,
+                "what came before sequence {first_sequence} is gone: the versions of actors of \
+                 which it was all may be given again; where it has expired, use a long retention \
+                 rather than forever"
             ),
             Self::Deletable => f.write_str(
                 "events can be deleted: deny_delete and deny_purge are not both set; leave it so \
@@ -202,6 +214,10 @@ mod tests {
                 "when they are 365d old",
             ),
             (Risk::HeadsMissed { commits: 3 }, "3 commits expired before"),
+            (
+                Risk::BeginningGone { first_sequence: 7 },
+                "what came before sequence 7 is gone",
+            ),
             (Risk::Deletable, "deny it by permissions"),
             (
                 Risk::OldServerOnReplicas {

@@ -65,8 +65,9 @@ pub(crate) async fn ensure(
     };
     let heads_config = heads.as_ref().map(|heads| &heads.config);
     let mut risks = risk::of(&events.config, heads_config, version);
-    if let Some(heads) = &heads {
-        risks.extend(missed_by(heads, &events, link, patience).await?);
+    match &heads {
+        Some(heads) => risks.extend(missed_by(heads, &events, link, patience).await?),
+        None => risks.extend(beginning_gone(&events)),
     }
     risk::warn(&events.config.name, &risks);
     Ok(Ensured {
@@ -75,6 +76,14 @@ pub(crate) async fn ensure(
         heads: heads.as_ref().map(Checked::of),
         risks,
     })
+}
+
+/// Whether something was removed from a stream that keeps everything. Nobody asks for heads there,
+/// which would still tell the versions.
+fn beginning_gone(events: &StreamInfo) -> Option<Risk> {
+    let begins = events.config.first_sequence.unwrap_or(1).max(1);
+    let first_sequence = events.state.first_seq;
+    (first_sequence > begins).then_some(Risk::BeginningGone { first_sequence })
 }
 
 /// Whether commits expired before they were copied.
@@ -243,6 +252,7 @@ fn passes_when_connecting(fault: &Fault) -> bool {
         Some(code) => matches!(
             code,
             ErrorCode::CLUSTER_NOT_AVAILABLE
+                | ErrorCode::CLUSTER_NO_PEERS
                 | ErrorCode::CLUSTER_NOT_LEADER
                 | ErrorCode::CLUSTER_NOT_ACTIVE
                 | ErrorCode::CLUSTER_NOT_ASSIGNED

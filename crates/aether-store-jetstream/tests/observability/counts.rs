@@ -200,6 +200,29 @@ async fn a_server_that_uses_a_sequence_again_is_counted() {
 }
 
 #[tokio::test]
+async fn what_wakes_somebody_is_counted_from_zero() {
+    let recorder = DebuggingRecorder::new();
+    let (counts, _guard) = Counts::record(&recorder);
+    let streams = Streams::new("zero");
+    let _store = streams.store().await;
+    let all = counts.take_with_zeros();
+    assert!(all.values().all(|value| *value == Value::Counter(0)));
+    let outcomes = [
+        "history_regressed",
+        "indeterminate",
+        "malformed",
+        "misconfigured",
+        "permission_denied",
+        "too_large",
+        "unavailable",
+    ];
+    let expected = outcomes.map(|outcome| (outcome.to_owned(), 0));
+    assert_eq!(counters(&all, "saves"), expected);
+    is(&counters(&all, "sequences_reused"), &[("", 0)]);
+    assert_eq!(all.len(), expected.len() + 1, "{all:?}");
+}
+
+#[tokio::test]
 async fn reads_and_snapshots_are_counted() {
     let recorder = DebuggingRecorder::new();
     let (counts, _guard) = Counts::record(&recorder);

@@ -131,6 +131,13 @@ impl Counts {
 
     /// All that was counted since this was asked the last time.
     pub(crate) fn take(&self) -> BTreeMap<Name, Value> {
+        let mut all = self.take_with_zeros();
+        all.retain(|_, value| *value != Value::Counter(0));
+        all
+    }
+
+    /// The same, and what has not been counted yet, or was taken before.
+    pub(crate) fn take_with_zeros(&self) -> BTreeMap<Name, Value> {
         let all = self.snapshotter.snapshot().into_vec();
         let all = all.into_iter().map(|(key, unit, description, value)| {
             let (name, labels) = key.key().clone().into_parts();
@@ -147,8 +154,6 @@ impl Counts {
             };
             ((name.as_str().to_owned(), labels), value)
         });
-        // What was taken before is still there, as zero.
-        all.filter(|(_, value)| *value != Value::Counter(0))
-            .collect()
+        all.collect()
     }
 }

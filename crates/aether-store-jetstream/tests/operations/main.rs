@@ -6,8 +6,10 @@
     reason = "a test that panics says where"
 )]
 
+mod backup;
 mod configuration;
 mod permissions;
+mod production;
 mod retention;
 #[path = "../support/mod.rs"]
 mod support;

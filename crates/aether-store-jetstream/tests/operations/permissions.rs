@@ -125,6 +125,22 @@ async fn whoever_may_not_make_the_streams_does_not_connect_before_they_are_there
     }
 }
 
+#[tokio::test]
+async fn a_store_that_may_not_hear_its_answers_is_told_so_at_once() {
+    let (server, _files) = server().await;
+    let address = server
+        .url()
+        .replace("nats://", "nats://service:service-password@");
+    let config = JetStreamConfig::new("orders");
+    let connecting = JetStreamStore::connect(&address, config);
+    let error = tokio::time::timeout(5 * SECOND, connecting).await;
+    let error = error.expect("at once").unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::PermissionDenied, "{error}");
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("\"_INBOX."), "{source}");
+    assert!(source.contains("inbox prefix"), "{source}");
+}
+
 /// What would remove something, change a stream, or make another one.
 const CALLS: [&str; 8] = [
     "STREAM.DELETE",

@@ -34,16 +34,37 @@ impl Authority {
 
     /// Writes `server.pem` and `server-key.pem`.
     pub(crate) fn certify_server(&self, folder: &Path) {
-        let purpose = ExtendedKeyUsagePurpose::ServerAuth;
-        self.certify(folder, "server", "127.0.0.1", purpose);
+        let to_clients = ExtendedKeyUsagePurpose::ServerAuth;
+        let to_servers = ExtendedKeyUsagePurpose::ClientAuth;
+        self.certify(folder, "server", "127.0.0.1", vec![to_clients, to_servers]);
     }
 
     /// Writes `NAME.pem` and `NAME-key.pem`.
-    fn certify(&self, folder: &Path, name: &str, host: &str, purpose: ExtendedKeyUsagePurpose) {
+    pub(crate) fn certify_client(&self, folder: &Path, name: &str) {
+        let purpose = ExtendedKeyUsagePurpose::ClientAuth;
+        self.certify(folder, name, "service", vec![purpose]);
+    }
+
+    /// The options with a client's certificate, and with this authority as the one to trust.
+    pub(crate) fn secure(&self, options: ConnectOptions, name: &str) -> ConnectOptions {
+        let file = |name| self.file.with_file_name(format!("{name}.pem"));
+        options
+            .add_root_certificates(self.file.clone())
+            .add_client_certificate(file(name.to_owned()), file(format!("{name}-key")))
+            .require_tls(true)
+    }
+
+    fn certify(
+        &self,
+        folder: &Path,
+        name: &str,
+        host: &str,
+        purposes: Vec<ExtendedKeyUsagePurpose>,
+    ) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([host.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages = vec![purpose];
+        params.extended_key_usages = purposes;
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         std::fs::write(folder.join(format!("{name}.pem")), certificate.pem()).unwrap();
         std::fs::write(folder.join(format!("{name}-key.pem")), key.serialize_pem()).unwrap();
@@ -57,21 +78,11 @@ async fn a_store_works_over_tls_with_a_certificate_on_each_side() {
     let authority = Authority::new(folder.join("ca.pem"));
     let stranger = Authority::new(folder.join("stranger.pem"));
     authority.certify_server(folder);
-    let client = ExtendedKeyUsagePurpose::ClientAuth;
-    authority.certify(folder, "service", "service", client.clone());
-    stranger.certify(folder, "other", "service", client);
+    authority.certify_client(folder, "service");
+    stranger.certify_client(folder, "other");
 
     let configuration = from_guide("tls.conf").replace("/etc/nats", folder.to_str().unwrap());
-    let trusting = |ca: &Path| {
-        ConnectOptions::new()
-            .add_root_certificates(ca.to_owned())
-            .require_tls(true)
-    };
-    let with = |options: ConnectOptions, name: &str| {
-        let certificate = folder.join(format!("{name}.pem"));
-        options.add_client_certificate(certificate, folder.join(format!("{name}-key.pem")))
-    };
-    let right = || with(trusting(&authority.file), "service");
+    let right = || authority.secure(ConnectOptions::new(), "service");
     let server = server_with(&configuration, &files, right).await;
 
     let client = right().connect(server.url()).await.unwrap();
@@ -81,11 +92,22 @@ async fn a_store_works_over_tls_with_a_certificate_on_each_side() {
     store.save_event(event(&actor("order-1"), 1)).await.unwrap();
 
     // Without TLS, without a certificate, with somebody else's, and to a server that we can't trust.
+    let trusting = || {
+        ConnectOptions::new()
+            .add_root_certificates(authority.file.clone())
+            .require_tls(true)
+    };
     let wrong = [
         ("no TLS", ConnectOptions::new()),
-        ("no certificate", trusting(&authority.file)),
-        ("a stranger's", with(trusting(&authority.file), "other")),
-        ("another server", with(trusting(&stranger.file), "service")),
+        ("no certificate", trusting()),
+        (
+            "a stranger's",
+            authority.secure(ConnectOptions::new(), "other"),
+        ),
+        (
+            "another server",
+            stranger.secure(ConnectOptions::new(), "service"),
+        ),
     ];
     for (what, options) in wrong {
         assert!(options.connect(server.url()).await.is_err(), "{what}");
