@@ -1,7 +1,8 @@
 //! How much room events take: on the server's disk, in its memory, and in a client's.
 //!
 //! Starts a server of its own from the executable in `AETHER_NATS_SERVER`, saves one small event
-//! for each of `AETHER_SIZING_ACTORS` actors (1,000,000 if nothing is said) and prints a table.
+//! for each of `AETHER_SIZING_ACTORS` actors (1,000,000 if nothing is said) and prints a table; and
+//! another one of actors of which as much is remembered as can be.
 //! Memory is what `/proc` says, so only Linux has those rows.
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use aether_core::{ActorId, EventDraft, EventStoreExt as _, Version};
+use aether_core::{ActorId, Event, EventDraft, EventStoreExt as _, Version};
 use aether_store_jetstream::async_nats::{self, jetstream};
 use aether_store_jetstream::{JetStreamConfig, JetStreamStore};
 use futures_util::StreamExt as _;
@@ -21,6 +22,8 @@ use tempfile::TempDir;
 
 /// Enough to keep the server busy.
 const IN_FLIGHT: usize = 256;
+/// Of how many commits of an actor a store remembers the place.
+const REMEMBERED: u64 = 32;
 
 #[derive(serde::Serialize)]
 struct Placed {
@@ -29,10 +32,37 @@ struct Placed {
     price_cents: u32,
 }
 
+/// Which part this process is to measure; none where it is to have all measured.
+const PART: &str = "AETHER_SIZING_PART";
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let actors = std::env::var("AETHER_SIZING_ACTORS");
     let actors: usize = actors.map_or(1_000_000, |text| text.parse().expect("a whole number"));
+    match std::env::var(PART).as_deref() {
+        Ok("one each") => one_event_each(actors).await,
+        Ok("single events") => remembered(4_000, 1).await,
+        Ok("batches") => remembered(1_000, 64).await,
+        _ => {
+            println!("| {actors} actors, one event each | |\n|---|---|");
+            measure("one each");
+            println!(
+                "\n| actors with {REMEMBERED} commits and more | a commit as the server counts it | the client's memory for each actor |\n|---|---|---|"
+            );
+            measure("single events");
+            measure("batches");
+        }
+    }
+}
+
+/// In a process of its own, so that no part uses memory that another has given back.
+fn measure(part: &str) {
+    let mut process = Command::new(std::env::current_exe().unwrap());
+    let measured = process.env(PART, part).status().unwrap();
+    assert!(measured.success(), "{part}: {measured}");
+}
+
+async fn one_event_each(actors: usize) {
     let mut server = Server::start().await;
     let config = JetStreamConfig::new("orders").cache_actors(actors);
     let store = JetStreamStore::connect(&server.url, config).await.unwrap();
@@ -44,17 +74,7 @@ async fn main() {
     futures_util::stream::iter(0..actors)
         .for_each_concurrent(IN_FLIGHT, |n| {
             let store = &store;
-            async move {
-                let placed = Placed {
-                    article: "9780262033848",
-                    quantity: 3,
-                    price_cents: 8_450,
-                };
-                let id = actor(n);
-                let draft = EventDraft::new(&id, "OrderPlaced", &placed).unwrap();
-                let event = draft.at(Version::FIRST).unwrap();
-                store.save_event(event).await.unwrap();
-            }
+            async move { drop(store.save_event(event(n, 1)).await.unwrap()) }
         })
         .await;
     let took = started.elapsed();
@@ -75,7 +95,6 @@ async fn main() {
     let ready = restarted.elapsed();
     let server_restarted = server.memory();
 
-    println!("| {actors} actors, one event each | |\n|---|---|");
     let per_actor = |bytes: u64| format!("{:.0} bytes", bytes as f64 / actors as f64);
     let grown = |from: Option<u64>, to: Option<u64>| match (from, to) {
         (Some(from), Some(to)) => format!(
@@ -114,6 +133,48 @@ async fn main() {
         took.as_secs_f64(),
         actors as f64 / took.as_secs_f64()
     );
+}
+
+/// What these many actors take in a client once all is remembered that can be.
+async fn remembered(actors: usize, events: u64) {
+    let server = Server::start().await;
+    let config = JetStreamConfig::new("orders").cache_actors(actors);
+    let store = JetStreamStore::connect(&server.url, config).await.unwrap();
+    let client = jetstream::new(store.client().clone());
+    let stream = client.get_stream(store.events_stream()).await.unwrap();
+    let before = memory(std::process::id());
+    let mut bytes = [0; 2];
+    for commit in 0..=REMEMBERED {
+        futures_util::stream::iter(0..actors)
+            .for_each_concurrent(IN_FLIGHT, |n| {
+                let versions = commit * events + 1..=(commit + 1) * events;
+                let commit: Vec<_> = versions.map(|version| event(n, version)).collect();
+                let store = &store;
+                async move { drop(store.save_events(commit).await.unwrap()) }
+            })
+            .await;
+        bytes = [bytes[1], stream.get_info().await.unwrap().state.bytes];
+    }
+    let after = memory(std::process::id());
+    let each = |bytes: u64| bytes as f64 / actors as f64;
+    let grown = before
+        .zip(after)
+        .map_or("not known here".to_owned(), |(before, after)| {
+            format!("{:.1} kB", each(after.saturating_sub(before)) / 1e3)
+        });
+    let commit = each(bytes[1] - bytes[0]);
+    println!("| {actors}, of {events} events | {commit:.0} bytes | {grown} |");
+}
+
+/// A small event.
+fn event(n: usize, version: u64) -> Event {
+    let placed = Placed {
+        article: "9780262033848",
+        quantity: 3,
+        price_cents: 8_450,
+    };
+    let draft = EventDraft::new(&actor(n), "OrderPlaced", &placed).unwrap();
+    draft.at(Version::new(version).unwrap()).unwrap()
 }
 
 fn actor(n: usize) -> ActorId {

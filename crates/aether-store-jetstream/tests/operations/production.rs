@@ -12,11 +12,15 @@ use crate::support::{actor, event, eventually};
 use crate::tls::Authority;
 use crate::{SECOND, User, from_guide};
 
+/// The guide's program.
+#[allow(dead_code, reason = "its main function is not run here")]
+#[path = "../../examples/setup.rs"]
+mod setup;
+
 /// The guide's servers: one of it, and two that differ where it says so.
 struct Production {
     servers: Vec<Server>,
-    authority: Authority,
-    _files: TempDir,
+    files: TempDir,
 }
 
 /// One server's addresses in the guide, and what they are here.
@@ -41,11 +45,7 @@ impl Production {
         }
         let mut servers: Vec<Server> = places.into_iter().map(Place::into_server).collect();
         servers.iter_mut().for_each(Server::launch);
-        Self {
-            servers,
-            authority,
-            _files: files,
-        }
+        Self { servers, files }
     }
 
     async fn connect(
@@ -54,9 +54,10 @@ impl Production {
         config: JetStreamConfig,
     ) -> Result<JetStreamStore, StoreError> {
         let urls: Vec<&str> = self.servers.iter().map(Server::url).collect();
-        let options = self.authority.secure(user.options(), "service");
-        let builder = JetStreamStore::builder(config);
-        builder.connect_with(&urls.join(","), options).await
+        let User(name) = user;
+        let password = format!("{name}-password");
+        let files = self.files.path();
+        setup::connect(config, &urls.join(","), name, &password, files).await
     }
 
     /// What the stream's leader tells of it.
@@ -198,4 +199,18 @@ async fn the_guides_three_servers_work_and_tell_of_themselves_what_it_says() {
     let error = production.connect(operator, five).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error}");
     assert!(error.to_string().contains("replicas of stream"), "{error}");
+}
+
+#[test]
+fn the_guides_program_is_the_one_that_these_tests_connect_with() {
+    let program = include_str!("../../examples/setup.rs");
+    let (_, connect) = program
+        .split_once("-> Result<JetStreamStore, StoreError> {\n")
+        .unwrap();
+    let (connect, _) = connect.split_once("\n}\n").unwrap();
+    let lines = connect
+        .lines()
+        .map(|line| line.strip_prefix("    ").unwrap_or(line));
+    let connect: Vec<&str> = lines.collect();
+    assert_eq!(from_guide("connect.rs").trim_end(), connect.join("\n"));
 }
