@@ -116,10 +116,12 @@ impl Actors {
         };
         let known = cache.get(actor_id).cloned().unwrap_or_default();
         let head = match known.head {
-            // One that is later and has no higher version is of another history.
+            // One that is later and has no higher version is of another history, and so is another
+            // one in the same place.
             Some(known)
                 if known.sequence() > head.sequence()
-                    || (known.sequence() < head.sequence() && known.version >= head.version) =>
+                    || (known.sequence() < head.sequence() && known.version >= head.version)
+                    || (known.sequence() == head.sequence() && known.digest != head.digest) =>
             {
                 return known;
             }

@@ -24,7 +24,7 @@ use crate::message::{Incarnation, Outgoing, Stored};
 use crate::names::Names;
 use crate::patience::Patience;
 use crate::save;
-use crate::server::Server;
+use crate::server::{Copies, Server};
 
 /// What a store remembers of actors.
 pub struct Memory(Actors);
@@ -111,7 +111,7 @@ impl Server for Acknowledging {
         Err(Fault::Closed)
     }
 
-    async fn kept_up_to(&self, _: &Patience) -> Result<u64, Fault> {
+    async fn copies(&self, _: &str, _: &Patience) -> Result<Copies, Fault> {
         Err(Fault::Closed)
     }
 

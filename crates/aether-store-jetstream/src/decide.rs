@@ -3,7 +3,8 @@
 //! The rule is to conclude only from positive evidence. A refusal or a silence proves nothing
 //! (an old leader refuses what the new one stores at the same time), so after anything but an
 //! acknowledgement we look at the **slot**: the first message on the subject after the one that
-//! the publish expected to be the last. Whatever is in the slot is there for ever. What is not
+//! the publish expected to be the last. Whatever is in the slot is there for ever (as long as nothing
+//! expires, which is looked at before anything is sent again). What is not
 //! there proves nothing either: whoever answered may not know of it yet.
 //!
 //! Pure functions, tested as tables; `save.rs` and `snapshot.rs` carry out what they say.
@@ -163,8 +164,10 @@ pub(crate) enum Verdict {
 /// something at or past the place knows of everything before it.
 pub(crate) fn weigh(known: u64, created: u64, place: Place, state: Option<StreamState>) -> Verdict {
     match (place, state) {
-        (_, Some(state)) if state.created != created => Verdict::Remade,
+        (_, Some(state)) if state.created > created => Verdict::Remade,
         (Place::Commit, _) => Verdict::Stands,
+        // Whoever answered has slept since the stream was made.
+        (_, Some(state)) if state.created < created => Verdict::Unknown,
         (Place::Another | Place::Later { .. }, _) => Verdict::Gone,
         // It says so; or what it first has is after it; or it has nothing of the actor's, though it
         // knows of something as late.
@@ -322,11 +325,17 @@ mod tests {
             (LATER, state(9, 1, 80, 1), Gone),
             (Another, state(9, 1, 80, 1), Gone),
             // Another stream, whatever is in it.
-            (Commit, state(8, 1, 80, 1), Remade),
+            (Commit, state(10, 1, 80, 1), Remade),
             (Another, state(10, 1, 80, 1), Remade),
             (LATER, state(10, 1, 80, 1), Remade),
             (Nothing, state(10, 1, 0, 0), Remade),
             (Unseen, state(10, 1, 0, 0), Remade),
+            // Who has slept since the stream was made knows nothing of this one.
+            (Commit, state(8, 1, 80, 1), Stands),
+            (Another, state(8, 1, 80, 1), Unknown),
+            (LATER, state(8, 1, 80, 0), Unknown),
+            (Nothing, state(8, 60, 80, 0), Unknown),
+            (Unseen, state(8, 1, 80, 0), Unknown),
         ];
         for (place, state, verdict) in table {
             assert_eq!(weigh(50, 9, place, state), verdict, "{place:?} {state:?}");

@@ -105,7 +105,15 @@ impl Head {
             match index.map(|index| places.get(index + 1)) {
                 None => false,
                 Some(Some(next)) => says == Some(next),
-                Some(None) => says.is_none() || places.len() == PREDECESSORS_MAX,
+                // There may be one before it whose place is not known. Who comes after it knows
+                // it by its digest.
+                Some(None) => {
+                    says.is_none()
+                        || found.iter().any(|after| {
+                            matches!(&after.link, Some(Link::After(link))
+                                if link.digest == commit.digest)
+                        })
+                }
             }
         })
     }

@@ -87,6 +87,15 @@ impl Ledger {
         self.mark.store(sequence, Ordering::Relaxed);
     }
 
+    /// Whether a stream that was made at this time is the one that was connected to.
+    pub(crate) fn age_of(&self, created: u64) -> Age {
+        match created.cmp(&self.incarnation.0) {
+            std::cmp::Ordering::Less => Age::Earlier,
+            std::cmp::Ordering::Equal => Age::Same,
+            std::cmp::Ordering::Greater => Age::Later,
+        }
+    }
+
     /// Refuses to go on with a stream that is another than the one that was connected to.
     ///
     /// After each reconnect the server is asked what the stream is. One that is made anew while
@@ -102,10 +111,11 @@ impl Ledger {
         if self.connects.load(Ordering::Relaxed) != connects {
             // Where it can't be asked now, the next call asks.
             if let Ok(state) = Box::pin(server.state(subject, 0, patience)).await {
-                if state.created != self.incarnation.0 {
-                    return Err(self.made_anew(actor_id, Version::ZERO));
+                match self.age_of(state.created) {
+                    Age::Later => return Err(self.made_anew(actor_id, Version::ZERO)),
+                    Age::Same => self.connects.store(connects, Ordering::Relaxed),
+                    Age::Earlier => {}
                 }
-                self.connects.store(connects, Ordering::Relaxed);
             }
         }
         if self.remade.load(Ordering::Relaxed) {
@@ -127,6 +137,16 @@ impl Ledger {
             ),
         )
     }
+}
+
+/// When a stream was made that an answer is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Age {
+    Same,
+    /// After the one that was connected to: that one is gone.
+    Later,
+    /// Before it: whoever answered has slept since, and his answer proves nothing.
+    Earlier,
 }
 
 /// A history that went backwards.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use aether_core::{ActorId, StoreError, Version};
 
-use crate::chain::Digest;
+use crate::chain::{Digest, Link};
 use crate::decide::{Place, StreamState, Verdict, weigh};
 use crate::errors::{Fault, unavailable};
 use crate::follow::Wrong;
 use crate::head::Head;
-use crate::ledger::{Ledger, regressed};
+use crate::ledger::{Age, Ledger, regressed};
 use crate::link::Wanted;
 use crate::message::{Stored, StoredCommit};
 use crate::patience::Patience;
@@ -19,6 +19,11 @@ const ACTION: &str = "read the actor's last event";
 
 /// After how many outdated answers it is asked whether what is known is still there.
 const OUTDATED_BEFORE_DOUBT: u32 = 2;
+/// After how many outdated answers a known commit that has expired, and of which only an older head
+/// is kept, is taken for gone.
+const OUTDATED_BEFORE_GONE: u32 = 5;
+/// How often one server is asked for what another may know better.
+const ASKED_MAX: u32 = 3;
 
 /// An actor's newest commit.
 #[derive(Debug, Clone)]
@@ -87,11 +92,14 @@ impl<S: Server> Reader<'_, S> {
         const ACTION: &str = "count the actor's commits";
         loop {
             let fault = match self.server.state(self.subject, 0, patience).await {
-                Ok(state) if state.created != self.ledger.incarnation.0 => {
-                    let known = self.floor().map_or(Version::ZERO, |floor| floor.version);
-                    return Err(self.ledger.made_anew(self.actor_id, known));
-                }
-                Ok(state) => return Ok(state.messages),
+                Ok(state) => match self.ledger.age_of(state.created) {
+                    Age::Same => return Ok(state.messages),
+                    Age::Later => {
+                        let known = self.floor().map_or(Version::ZERO, |floor| floor.version);
+                        return Err(self.ledger.made_anew(self.actor_id, known));
+                    }
+                    Age::Earlier => Fault::Garbled("of an earlier stream".to_owned()),
+                },
                 Err(fault) => fault,
             };
             if !fault.may_pass() || !patience.pause().await {
@@ -130,9 +138,10 @@ impl<S: Server> Reader<'_, S> {
                 NewestMessage::Expired(kept) => (self.commit(&kept)?, true),
             };
             let head = self.observe(&commit);
-            if head.sequence() > commit.sequence {
+            if (head.sequence(), head.digest) != (commit.sequence, commit.digest) {
                 // While the answer was on its way another call of this process has seen a newer
-                // commit. What is looked for may be in that one, so this answer is too old.
+                // commit, or another one in this place. What is looked for may be in that one, so
+                // this answer is too old, or contradicts what is known.
                 floor = Some(Floor::of(&head));
                 continue;
             }
@@ -173,8 +182,7 @@ impl<S: Server> Reader<'_, S> {
                 }
                 Ok(found) => {
                     outdated += 1;
-                    let doubtful = outdated >= OUTDATED_BEFORE_DOUBT;
-                    match self.older(found, floor, doubtful, patience).await? {
+                    match self.older(found, floor, outdated, patience).await? {
                         Older::Newest(newest) => return Ok(newest),
                         Older::AskAgain(fault) => fault,
                     }
@@ -244,18 +252,19 @@ impl<S: Server> Reader<'_, S> {
         &self,
         found: Option<Stored>,
         floor: Option<Floor>,
-        doubtful: bool,
+        outdated: u32,
         patience: &Patience,
     ) -> Result<Older, StoreError> {
         let is_empty = found.is_none();
-        if is_empty || doubtful {
+        if is_empty || outdated >= OUTDATED_BEFORE_DOUBT {
             let known = floor.map_or(0, |floor| floor.sequence);
             let state = match self.server.state(self.subject, known, patience).await {
                 Ok(state) => state,
                 Err(fault) => return Ok(Older::AskAgain(fault)),
             };
             let verdict = match floor {
-                _ if state.created != self.ledger.incarnation.0 => Verdict::Remade,
+                _ if state.created > self.ledger.incarnation.0 => Verdict::Remade,
+                _ if state.created < self.ledger.incarnation.0 => Verdict::Unknown,
                 Some(floor) => self.verdict(floor, Some(state), patience).await,
                 // "Not found" is also what the server says of a message that is damaged: it would
                 // take version 1 again. So what it counts is asked, too.
@@ -268,7 +277,9 @@ impl<S: Server> Reader<'_, S> {
                 .as_ref()
                 .is_some_and(|old| old.sequence >= state.first);
             if verdict == Verdict::Gone && !outlived {
-                return self.expired_or_nothing(floor, state, patience).await;
+                return self
+                    .expired_or_nothing(floor, state, outdated, patience)
+                    .await;
             }
             let fault = self.conclude(verdict, floor)?;
             return Ok(Older::AskAgain(match is_empty && state.messages > 0 {
@@ -282,40 +293,75 @@ impl<S: Server> Reader<'_, S> {
     }
 
     /// Nothing is there, or what was known is there no longer: has it expired?
+    ///
+    /// `state` is the one answer that everything is compared with: it says what had expired, and
+    /// that nothing of the actor's was left. A copy of what has expired by then is the newest
+    /// commit. A copy of anything later shows that whoever gave `state` does not know of it yet.
     async fn expired_or_nothing(
         &self,
         floor: Option<Floor>,
         state: StreamState,
+        outdated: u32,
         patience: &Patience,
     ) -> Result<Older, StoreError> {
-        let at_least = floor.map_or(0, |floor| floor.sequence);
-        if self.ledger.expires() {
-            // First how far the server's copies go, then the copy: in the other order one could
-            // arrive in between. Copies may be behind what has expired already.
-            if state.first > 1 {
-                match self.server.kept_up_to(patience).await {
-                    Ok(copied) if copied.saturating_add(1) >= state.first => {}
-                    Ok(copied) => {
-                        return Ok(Older::AskAgain(Fault::Garbled(format!(
-                            "heads are kept up to message {copied}, and what was before {} has \
-                             expired",
-                            state.first
-                        ))));
-                    }
-                    Err(fault) => return Ok(Older::AskAgain(fault)),
-                }
-            }
-            match self.server.kept(self.subject, patience).await {
-                Ok(Some(kept)) if kept.sequence >= at_least => {
-                    return Ok(Older::Newest(NewestMessage::Expired(kept)));
-                }
-                Ok(_) => {}
-                Err(fault) => return Ok(Older::AskAgain(fault)),
-            }
-        }
-        match floor {
+        let ask_again = |why: String| Ok(Older::AskAgain(Fault::Garbled(why)));
+        let nothing = || match floor {
             None => Ok(Older::Newest(NewestMessage::Nothing)),
             Some(floor) => Err(self.gone(floor)),
+        };
+        let at_least = floor.map_or(0, |floor| floor.sequence);
+        if !self.ledger.expires() {
+            return nothing();
+        }
+        if floor.is_some() && at_least >= state.first {
+            // It has not expired, as far as this answer knows.
+            return match outdated < OUTDATED_BEFORE_GONE {
+                true => ask_again(format!("message {at_least} is missing, and not by its age")),
+                false => nothing(),
+            };
+        }
+        // Copies may be behind what has expired already. How far they go and whether there is one
+        // of this actor is one answer, the copy another: where they differ it is asked again.
+        let mut copied = false;
+        if state.first > 1 {
+            let copies = match self.server.copies(self.subject, patience).await {
+                Ok(copies) => copies,
+                Err(fault) => return Ok(Older::AskAgain(fault)),
+            };
+            if copies.up_to.saturating_add(1) < state.first {
+                return ask_again(format!(
+                    "heads are kept up to message {}, and what was before {} has expired",
+                    copies.up_to, state.first
+                ));
+            }
+            copied = copies.of_subject;
+        }
+        let kept = match self.server.kept(self.subject, patience).await {
+            Ok(kept) => kept,
+            Err(fault) => return Ok(Older::AskAgain(fault)),
+        };
+        match kept {
+            Some(kept) if kept.sequence > state.last => ask_again(format!(
+                "older than message {}, which is kept as a head",
+                kept.sequence
+            )),
+            // Where it has not expired it was removed: nothing of the actor's is there, by an
+            // answer that knows of something as late.
+            Some(kept)
+                if kept.sequence >= at_least
+                    && (kept.sequence < state.first || state.messages == 0) =>
+            {
+                Ok(Older::Newest(NewestMessage::Expired(kept)))
+            }
+            Some(kept) if kept.sequence >= at_least => {
+                ask_again(format!("older than message {}", kept.sequence))
+            }
+            None if copied => ask_again("a head is counted and not found".to_owned()),
+            // The head may be one that an old leader knows, or what is known was missed.
+            Some(_) if outdated < OUTDATED_BEFORE_GONE => {
+                ask_again(format!("the head is older than message {at_least}"))
+            }
+            Some(_) | None => nothing(),
         }
     }
 
@@ -379,16 +425,79 @@ impl<S: Server> Reader<'_, S> {
         }
     }
 
-    /// Whether what came after this message may have expired while the history was being read: the
-    /// message itself has.
-    pub(crate) async fn has_expired(&self, sequence: u64, patience: &Patience) -> bool {
-        let state = match self.ledger.expires() {
-            true => self.server.state(self.subject, 0, patience).await.ok(),
-            false => None,
-        };
-        state.is_some_and(|state| {
-            state.created == self.ledger.incarnation.0 && state.first > sequence
-        })
+    /// Whether what this commit says was before it, and is not found, has expired. `after` is the
+    /// sequence of what was found before it; 0 where nothing was.
+    ///
+    /// What expires goes from the oldest on: it has where the stream begins after its place.
+    pub(crate) async fn has_expired_before(
+        &self,
+        commit: &StoredCommit,
+        after: u64,
+        patience: &mut Patience,
+    ) -> bool {
+        if !self.ledger.expires() {
+            return false;
+        }
+        let places = commit.link.as_ref().map_or(&[][..], Link::sequences);
+        // In a copy of a stream places are others, some of them such as can't be.
+        let place = places.first().filter(|place| **place < commit.sequence);
+        let place = place.map_or(after, |place| after.max(*place));
+        for _ in 0..ASKED_MAX {
+            let state = self.server.state(self.subject, 0, patience).await;
+            let ours = |state: &StreamState| state.created == self.ledger.incarnation.0;
+            if state.is_ok_and(|state| ours(&state) && state.first > place) {
+                return true;
+            }
+            // It may be an old leader, who knows less of what has expired.
+            if !patience.pause().await {
+                break;
+            }
+        }
+        false
+    }
+
+    /// The newest message of an actor of whom the server counts this many.
+    ///
+    /// # Errors
+    ///
+    /// As [`newest_message`](Self::newest_message).
+    pub(crate) async fn tail(
+        &self,
+        counted: u64,
+        patience: &mut Patience,
+    ) -> Result<NewestMessage, StoreError> {
+        loop {
+            match self.newest_message(self.floor(), patience).await? {
+                // The count and this come from two servers, and this one knows less.
+                NewestMessage::Nothing if counted > 0 => {
+                    if !patience.pause().await {
+                        return Err(self.out_of_patience(Fault::Unreadable { messages: counted }));
+                    }
+                }
+                newest => return Ok(newest),
+            }
+        }
+    }
+
+    /// The sequence of a newer tail than this one, if there is one: fewer messages than were counted
+    /// are up to this one, which may be what an old leader took for the last.
+    pub(crate) async fn later_tail(
+        &self,
+        tail: u64,
+        patience: &mut Patience,
+    ) -> Result<Option<u64>, StoreError> {
+        for _ in 0..ASKED_MAX {
+            let newest = self.newest_message(self.floor(), patience).await?;
+            if let NewestMessage::Message(newest) = newest
+                && newest.sequence > tail
+            {
+                return Ok(Some(newest.sequence));
+            }
+            if !patience.pause().await {
+                break;
+            }
+        }
+        Ok(None)
     }
 
     /// The commit in a message of this actor's.

@@ -68,7 +68,8 @@ struct Replay {
     patience: Patience,
     phase: Phase,
     /// How many messages the server counted before the tail was pinned: there are at least as
-    /// many up to the tail where none is ever removed. 0 where they expire.
+    /// many up to the tail where none is ever removed, unless an old leader showed the tail. 0
+    /// where they expire.
     counted: u64,
     /// Whether something that is missing was reported where it shows.
     reported: bool,
@@ -136,8 +137,7 @@ impl Replay {
         if !store.ledger.expires() {
             self.counted = reader.count(&mut self.patience).await?;
         }
-        let newest = reader.newest_message(reader.floor(), &mut self.patience);
-        let tail = match newest.await? {
+        let tail = match reader.tail(self.counted, &mut self.patience).await? {
             NewestMessage::Nothing => return Ok(()),
             NewestMessage::Expired(kept) => {
                 let commit = reader.commit(&kept)?;
@@ -188,6 +188,13 @@ impl Replay {
             Some(stored) => self.accept(&stored).await,
             None => {
                 let (tail, given) = (scan.tail(), scan.given());
+                if given < self.counted && !self.reported {
+                    let reader = store.reader(&self.actor_id, subject);
+                    if let Some(later) = reader.later_tail(tail, &mut self.patience).await? {
+                        scan.extend(later);
+                        return Ok(());
+                    }
+                }
                 self.phase = Phase::End;
                 match incomplete(self.counted, given) {
                     Some(reason) if !self.reported => {
@@ -206,11 +213,11 @@ impl Replay {
         let (commit, wrong) = self.follower.follow(&self.actor_id, stored, self.from);
         let before = std::mem::replace(&mut self.before, stored.sequence);
         let mut wrong = wrong;
-        if let Some(Wrong::Misplaced { says, found }) = wrong
-            && self.store.ledger.expires()
-        {
+        if let (Some(Wrong::Misplaced { says, .. }), Some(commit)) = (&wrong, &commit) {
+            let says = *says;
             let reader = self.store.reader(&self.actor_id, &self.subject);
-            if found.is_zero() || reader.has_expired(before, &self.patience).await {
+            let expired = reader.has_expired_before(commit, before, &mut self.patience);
+            if expired.await {
                 self.refuse_truncated(says).await?;
                 wrong = None;
             }

@@ -13,8 +13,9 @@
 //!   at most, and it stays what is in the slot. A message with other events, or after another
 //!   predecessor, is made only when the slot was seen to be taken: from then on no copy of the
 //!   earlier one can be taken. (The one other case is a predecessor that was seen to have
-//!   expired; the events stay the same then, and whichever copy comes first is the subject's last,
-//!   which the other does not expect.)
+//!   expired: it is never the subject's last again, so that no copy which expects it can be taken
+//!   from then on; one that was taken before is the newest commit, which is read before anything
+//!   else is made.)
 //! - *Nothing is concluded from a refusal or a silence*: `Ok` needs an acknowledgement or the
 //!   message in the slot; a conflict needs a commit that was read, or the ids of one.
 //! - *Dropping the future* leaves copies on their way, or none. Whatever comes of them, what is
@@ -24,12 +25,15 @@ mod ground;
 mod publish;
 mod recognition;
 
-use std::sync::atomic::AtomicU32;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use aether_core::{
     Appended, Commit, CommitContent, Event, EventDraft, EventId, ExpectedVersion, Position,
     StoreError, StoredNotifier, SystemClock, Version,
 };
+
+use tokio::time::Instant;
 
 use crate::errors::{Fault, unavailable};
 use crate::head::Head;
@@ -74,6 +78,8 @@ pub(crate) async fn append<S: Server>(
         id: EventId::generate(&SystemClock),
         notifier,
         attempts: AtomicU32::new(0),
+        sent: OnceLock::new(),
+        unsettled: AtomicBool::new(false),
     };
     let mut patience = ledger.patience();
     let _turn = match ledger.actors.turn_now(commit.actor_id()) {
@@ -97,6 +103,10 @@ struct Save<'s, S> {
     notifier: Option<&'s StoredNotifier>,
     /// How often something was sent.
     attempts: AtomicU32,
+    /// When something was sent for the first time.
+    sent: OnceLock<Instant>,
+    /// Whether something that was sent may have been stored without being seen.
+    unsettled: AtomicBool,
 }
 
 impl<S: Server> Save<'_, S> {

@@ -51,6 +51,12 @@ impl Scan {
         }
     }
 
+    /// Goes on up to a later message, which was seen.
+    pub(crate) fn extend(&mut self, tail: u64) {
+        self.tail = self.tail.max(tail);
+        self.page = None;
+    }
+
     /// The sequence of the last message.
     pub(crate) fn tail(&self) -> u64 {
         self.tail

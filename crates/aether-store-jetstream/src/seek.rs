@@ -14,6 +14,10 @@ use crate::server::Server;
 
 const ACTION: &str = "read the actor's earlier events";
 
+/// How many commits are read one after the other that are not wanted, before the next one is looked
+/// for that is.
+const SKIPPED_MAX: u32 = 8;
+
 /// How often a commit is asked for that is not where it should be.
 const ASKED_MAX: u32 = 3;
 
@@ -21,7 +25,8 @@ const ASKED_MAX: u32 = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Take {
     Keep,
-    Skip,
+    /// It is not wanted, and neither is anything before this version.
+    SkipTo(Version),
     /// It is kept, and nothing after it is wanted.
     Stop,
 }
@@ -55,14 +60,33 @@ impl<S: Server> Reader<'_, S> {
             return Ok(Covering::Expired);
         };
         let mut commits = Vec::new();
+        let mut skipped = 0;
         loop {
             let (sequence, version) = (commit.sequence, commit.last());
             let taken = take(&commit);
-            if taken != Take::Skip {
-                commits.push(commit);
+            match taken {
+                Take::SkipTo(_) => skipped += 1,
+                Take::Keep | Take::Stop => {
+                    skipped = 0;
+                    commits.push(commit);
+                }
             }
             if taken == Take::Stop || version >= last || sequence >= newest.sequence {
                 return Ok(Covering::Commits(commits));
+            }
+            if let Take::SkipTo(due) = taken
+                && skipped >= SKIPPED_MAX
+            {
+                // Far apart: looked for as the first was.
+                skipped = 0;
+                commit = match due >= newest.first() {
+                    true => newest.clone(),
+                    false => match self.first_covering(newest, due, patience).await? {
+                        Some(commit) => commit,
+                        None => return Ok(Covering::Expired),
+                    },
+                };
+                continue;
             }
             let next = self.next(sequence + 1, newest, patience).await?;
             patience.renew();
@@ -87,6 +111,7 @@ impl<S: Server> Reader<'_, S> {
     ) -> Result<Vec<StoredCommit>, StoreError> {
         const WANTED: usize = PREDECESSORS_MAX - 1;
         let mut back = PREDECESSORS_MAX as u64;
+        let mut asked = 0;
         loop {
             let oldest = self.commit(&self.next(1, newest, patience).await?)?;
             let beyond = newest.first().get();
@@ -99,10 +124,12 @@ impl<S: Server> Reader<'_, S> {
             }
             let keep = |commit: &StoredCommit| match commit.sequence < newest.sequence {
                 true => Take::Keep,
-                false => Take::Skip,
+                false => Take::SkipTo(newest.last()),
             };
-            let covering = self.covering(newest, first, last, keep, patience);
-            if let Covering::Commits(mut commits) = covering.await? {
+            let is_all = first == oldest.first();
+            let covering = self.covering(newest, first, last, keep, patience).await?;
+            let is_gone = matches!(covering, Covering::Expired);
+            if let Covering::Commits(mut commits) = covering {
                 let reaches = commits
                     .first()
                     .is_some_and(|c| c.sequence == oldest.sequence);
@@ -112,9 +139,20 @@ impl<S: Server> Reader<'_, S> {
                 }
                 back = back.saturating_mul(4);
             }
-            let fault = Fault::Garbled("too few commits, or some expired meanwhile".to_owned());
-            if patience.is_over() {
-                return Err(unavailable(ACTION, fault));
+            // Further back is only progress as long as there is something further back. Else what
+            // was the oldest has expired meanwhile; or the history is none that can be followed.
+            if is_all || is_gone {
+                asked += 1;
+                if asked == ASKED_MAX {
+                    let reason = format!(
+                        "the commits before it do not reach back to the first, message {}",
+                        oldest.sequence
+                    );
+                    let incarnation = self.ledger.incarnation;
+                    return Err(incarnation.malformed_at(newest.sequence, reason).into());
+                }
+                let fault = Fault::Garbled("the commits do not reach back to the first".to_owned());
+                self.wait(fault, patience).await?;
             }
         }
     }
@@ -136,8 +174,13 @@ impl<S: Server> Reader<'_, S> {
                 Some(link) if link.previous() < version => return Ok(Some(best)),
                 _ if low < high => {}
                 None => return Ok(Some(best)),
-                Some(_) if self.ledger.expires() => return Ok(None),
-                Some(link) => return Err(self.hole(&best, link.previous())),
+                Some(link) => {
+                    let previous = link.previous();
+                    return match self.has_expired_before(&best, low - 1, patience).await {
+                        true => Ok(None),
+                        false => Err(self.hole(&best, previous)),
+                    };
+                }
             }
             let middle = middle(low, high, &mut likely);
             let stored = self.next(middle, newest, patience).await?;
@@ -207,16 +250,18 @@ impl<S: Server> Reader<'_, S> {
                     if found.iter().any(|at| at.subject.as_str() != self.subject) {
                         return Ok(None);
                     }
-                    // What expires goes from the oldest on: the oldest that is left is one of the
-                    // recent ones where any of those has expired, and else before all of them.
-                    let complete = all
-                        || (self.ledger.expires() && {
-                            let oldest = self.next(1, newest, patience).await?.sequence;
-                            if !head.has_place(oldest) {
-                                return Ok(None);
-                            }
-                            true
-                        });
+                    // What expires goes from the oldest on: what has is before the oldest that is
+                    // left, which is one of the recent ones. What is missing after that has not
+                    // expired.
+                    let mut complete = all;
+                    if !all && self.ledger.expires() {
+                        let oldest = self.next(1, newest, patience).await?.sequence;
+                        if !head.has_place(oldest) {
+                            return Ok(None);
+                        }
+                        let left = places.iter().filter(|place| **place >= oldest);
+                        complete = left.count() == found.len();
+                    }
                     if complete {
                         let commits: Result<Vec<_>, _> =
                             found.iter().map(|stored| self.commit(stored)).collect();

@@ -52,9 +52,12 @@ pub(crate) trait Server: Send + Sync {
         patience: &Patience,
     ) -> impl Future<Output = Result<Option<Stored>, Fault>> + Send;
 
-    /// The sequence up to which newest messages are kept where they don't expire, as far as they
-    /// ever will be: what has a higher one may not be among them yet.
-    fn kept_up_to(&self, patience: &Patience) -> impl Future<Output = Result<u64, Fault>> + Send;
+    /// What is kept where it does not expire: one answer.
+    fn copies(
+        &self,
+        subject: &str,
+        patience: &Patience,
+    ) -> impl Future<Output = Result<Copies, Fault>> + Send;
 
     /// The largest message that can be stored as a commit now; a reconnect may change it.
     fn message_bytes_max(&self) -> usize;
@@ -65,6 +68,16 @@ pub(crate) trait Server: Send + Sync {
 
     /// How often the connection has been made: when this changes, the server may be another.
     fn connects(&self) -> u64;
+}
+
+/// What is kept of messages where they don't expire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Copies {
+    /// The sequence up to which newest messages are kept, as far as they ever will be: what has a
+    /// higher one may not be among them yet.
+    pub(crate) up_to: u64,
+    /// Whether there is one of the subject that was asked about.
+    pub(crate) of_subject: bool,
 }
 
 /// How long the server's copying may have been silent and is still believed to be up to date: it
@@ -177,7 +190,11 @@ impl Server for JetStream {
         Ok(Some(copy))
     }
 
-    async fn kept_up_to(&self, patience: &Patience) -> Result<u64, Fault> {
+    async fn copies(&self, subject: &str, patience: &Patience) -> Result<Copies, Fault> {
+        #[derive(Serialize)]
+        struct Details<'a> {
+            subjects_filter: &'a str,
+        }
         #[derive(Deserialize)]
         struct Info {
             state: Sequences,
@@ -187,6 +204,8 @@ impl Server for JetStream {
         #[derive(Deserialize)]
         struct Sequences {
             last_seq: u64,
+            #[serde(default)]
+            subjects: HashMap<String, u64>,
         }
         #[derive(Deserialize)]
         struct Source {
@@ -196,20 +215,25 @@ impl Server for JetStream {
             active: i64,
         }
         let Some(stream) = &self.heads_stream else {
-            return Ok(0);
+            let (up_to, of_subject) = (0, false);
+            return Ok(Copies { up_to, of_subject });
         };
-        let info: Info = self
-            .link
-            .api(&format!("STREAM.INFO.{stream}"), &(), patience)
-            .await?;
+        let call = format!("STREAM.INFO.{stream}");
+        let details = Details {
+            subjects_filter: subject,
+        };
+        let info: Info = self.link.api(&call, &details, patience).await?;
+        let of_subject = !info.state.subjects.is_empty();
         // What expired before it could be copied never will be: then nothing more is to come.
         let heard = |source: &Source| (0..=COPYING_HEARD_NANOS).contains(&source.active);
         let done = |source: &Source| source.lag == 0 && heard(source);
         if !info.sources.is_empty() && info.sources.iter().all(done) {
-            return Ok(u64::MAX);
+            let up_to = u64::MAX;
+            return Ok(Copies { up_to, of_subject });
         }
         let newest = heads::newest(&self.link, stream, info.state.last_seq, patience).await?;
-        Ok(newest.map_or(0, |newest| newest.original))
+        let up_to = newest.map_or(0, |newest| newest.original);
+        Ok(Copies { up_to, of_subject })
     }
 
     fn message_bytes_max(&self) -> usize {

@@ -82,6 +82,28 @@ fn a_calm_server_leaves_nothing_unknown() {
 }
 
 #[test]
+fn what_expires_meanwhile_changes_nothing_that_a_save_says() {
+    let mut seen: HashMap<&'static str, usize> = HashMap::new();
+    for seed in 0..SEEDS {
+        let run = run(seed, Weather::EXPIRING);
+        let log = run.server.log();
+        check_log(seed, &log);
+        check_saves(seed, &run.tried, &ids(&log), &HashSet::new());
+        check_notices(seed, &run);
+        for tried in &run.tried {
+            *seen.entry(tried.ended.name()).or_default() += 1;
+        }
+        for (fault, times) in run.server.faults() {
+            *seen.entry(fault).or_default() += times;
+        }
+    }
+    for what in ["stored", "repeated", "conflict", "indeterminate", "expired"] {
+        let times = seen.get(what).copied().unwrap_or(0);
+        assert!(times > 50, "{what}: {times} in all of {seen:?}");
+    }
+}
+
+#[test]
 fn a_server_that_loses_its_newest_messages_is_found_out() {
     let mut regressed = 0;
     let mut broken = 0;

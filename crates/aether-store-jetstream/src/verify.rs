@@ -154,8 +154,7 @@ pub(crate) async fn verify(
         true => 0,
         false => reader.count(&mut patience).await?,
     };
-    let newest = reader.newest_message(reader.floor(), &mut patience);
-    let mut scan = match newest.await? {
+    let mut scan = match reader.tail(counted, &mut patience).await? {
         NewestMessage::Nothing => return Ok(report),
         NewestMessage::Expired(kept) => {
             report.latest = reader.commit(&kept)?.last();
@@ -166,34 +165,50 @@ pub(crate) async fn verify(
     };
     let mut follower = Follower::default();
     let mut before = 0;
-    while let Some(stored) = scan.next(store, &subject, &mut patience).await? {
+    loop {
+        let Some(stored) = scan.next(store, &subject, &mut patience).await? else {
+            let fewer = scan.given() < counted && !report.faults.iter().any(is_missing);
+            let later = match fewer {
+                true => reader.later_tail(scan.tail(), &mut patience).await?,
+                false => None,
+            };
+            let Some(later) = later else { break };
+            scan.extend(later);
+            continue;
+        };
         let (commit, wrong) = follower.follow(actor_id, &stored, Version::ZERO);
+        let after = std::mem::replace(&mut before, stored.sequence);
+        let expired = match (&wrong, &commit) {
+            (Some(Wrong::Misplaced { says, .. }), Some(commit)) => {
+                let expired = reader.has_expired_before(commit, after, &mut patience);
+                expired.await.then_some(*says)
+            }
+            _ => None,
+        };
         if let Some(commit) = commit {
             report.commits += 1;
             report.events += commit.events.len() as u64;
             report.latest = commit.last();
             report.unlinked += u64::from(commit.link.is_none());
         }
-        let after = std::mem::replace(&mut before, stored.sequence);
         match wrong {
-            None => {}
-            Some(Wrong::Misplaced { says, found })
-                if expires && (found.is_zero() || reader.has_expired(after, &patience).await) =>
-            {
-                report.expired_through = Some(says);
-            }
+            Some(_) if expired.is_some() => report.expired_through = expired,
             Some(wrong) => report
                 .faults
                 .push(fault(incarnation, stored.sequence, wrong.into())),
+            None => {}
         }
     }
-    let missing = |fault: &HistoryFault| matches!(fault.kind, HistoryFaultKind::Missing { .. });
     let given = scan.given();
-    if given < counted && !report.faults.iter().any(missing) {
+    if given < counted && !report.faults.iter().any(is_missing) {
         let kind = HistoryFaultKind::Uncounted { counted, given };
         report.faults.push(fault(incarnation, scan.tail(), kind));
     }
     Ok(report)
+}
+
+fn is_missing(fault: &HistoryFault) -> bool {
+    matches!(fault.kind, HistoryFaultKind::Missing { .. })
 }
 
 fn fault(incarnation: Incarnation, sequence: u64, kind: HistoryFaultKind) -> HistoryFault {

@@ -11,6 +11,7 @@ use crate::chain::Digest;
 use crate::decide::{Answer, Slot, Step, Verdict, decide};
 use crate::errors::{Fault, unavailable};
 use crate::head::Head;
+use crate::ledger::Age;
 use crate::link::Wanted;
 use crate::message::Outgoing;
 use crate::newest::{Floor, Reader};
@@ -52,14 +53,24 @@ impl<S: Server> Save<'_, S> {
             Ok::<_, StoreError>((message.in_trace(trace.as_ref()), digest))
         };
         let (message, digest) = copy()?;
-        message.check_size("the commit", server.message_bytes_max())?;
         let mut ready = Some(message);
-        let mut first = true;
-        let mut sent = None;
+        let mut first = !self.unsettled.load(Ordering::Relaxed);
         loop {
+            let message = match ready.take() {
+                Some(message) => message,
+                None => copy()?.0,
+            };
+            // A reconnect may have changed what is too large.
+            if let Err(too_large) = message.check_size("the commit", server.message_bytes_max()) {
+                return Err(match first {
+                    true => too_large,
+                    false => self.indeterminate(events, Fault::Garbled(too_large.to_string())),
+                });
+            }
             if !server.is_connected() {
                 // What is sent now would wait in the client, and might be stored after we said
                 // that we don't know.
+                ready = Some(message);
                 if patience.pause().await {
                     continue;
                 }
@@ -69,11 +80,7 @@ impl<S: Server> Save<'_, S> {
                     false => self.indeterminate(events, fault),
                 });
             }
-            let message = match ready.take() {
-                Some(message) => message,
-                None => copy()?.0,
-            };
-            let sent = *sent.get_or_insert_with(Instant::now);
+            let sent = *self.sent.get_or_init(Instant::now);
             let fault = match self.attempt(message, ground, patience).await? {
                 Ok(sequence) => {
                     self.remember(digest, events, ground, sequence);
@@ -94,10 +101,14 @@ impl<S: Server> Save<'_, S> {
                     return Ok(Published::Stored { sequence });
                 }
                 (Step::Repeated { sequence }, _) => return Ok(Published::Repeated { sequence }),
-                (Step::Beaten { .. }, Some(by)) => return Ok(Published::Beaten { by }),
+                // Where ours may have expired, what was found may be what came after it.
+                (Step::Beaten { .. }, Some(by)) if !ledger.may_have_expired(sent.elapsed()) => {
+                    self.unsettled.store(false, Ordering::Relaxed);
+                    return Ok(Published::Beaten { by });
+                }
                 (Step::Contradicted { by }, slot) => {
                     if Box::pin(self.is_gone(ground, patience)).await? {
-                        return Ok(Published::Expired);
+                        return Ok(self.expired());
                     }
                     let first = slot.map_or(Version::ZERO, |slot| slot.version);
                     return Err(self.reader.falls(by, first, ground.version()));
@@ -105,7 +116,7 @@ impl<S: Server> Save<'_, S> {
                 (Step::Refused, _) => return Err(self.refused(fault, slot)),
                 (Step::Unknown, _) => return Err(self.indeterminate(events, fault)),
                 (Step::Doubt, _) if !first && Box::pin(self.is_gone(ground, patience)).await? => {
-                    return Ok(Published::Expired);
+                    return Ok(self.expired());
                 }
                 (Step::Doubt | Step::Resend | Step::Beaten { .. }, _) => {
                     // An empty slot shows that nothing was stored only for as long as what was
@@ -149,7 +160,7 @@ impl<S: Server> Save<'_, S> {
         if ack.sequence <= mark {
             // A sequence that was used before: this is another stream, or one that lost its tail.
             if let Ok(state) = Box::pin(server.state(subject, 0, patience)).await {
-                if state.created != ledger.incarnation.0 {
+                if ledger.age_of(state.created) == Age::Later {
                     return Err(ledger.made_anew(actor_id, ground.version()));
                 }
                 tracing::error!(
@@ -214,6 +225,12 @@ impl<S: Server> Save<'_, S> {
             Slot::Same { sequence }
         };
         (slot, Some(floor))
+    }
+
+    /// What this was to follow has expired. One of the copies may have been stored before it did.
+    fn expired(&self) -> Published {
+        self.unsettled.store(true, Ordering::Relaxed);
+        Published::Expired
     }
 
     /// Whether it is proved that what this is to follow has expired.

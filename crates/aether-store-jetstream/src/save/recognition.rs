@@ -58,8 +58,9 @@ impl<S: Server> Save<'_, S> {
             let due = events.partition_point(|event| event.version() <= seen)
                 ..events.partition_point(|event| event.version() <= commit.last());
             seen = commit.last();
+            let next = events.get(due.end).map_or(Version::MAX, Event::version);
             match events.get(due).unwrap_or_default() {
-                [] => Take::Skip,
+                [] => Take::SkipTo(next),
                 due if due.iter().all(|event| has(commit, event)) => Take::Keep,
                 _ => Take::Stop,
             }

@@ -11,7 +11,7 @@ use crate::head::Head;
 use crate::link::Wanted;
 use crate::message::Outgoing;
 use crate::patience::Patience;
-use crate::server::Server;
+use crate::server::{Copies, Server};
 
 /// The same server, where something happens after the first last message was read and before the
 /// call that asked for it goes on.
@@ -57,8 +57,8 @@ impl Server for Between<'_> {
         self.server.kept(subject, patience).await
     }
 
-    async fn kept_up_to(&self, patience: &Patience) -> Result<u64, Fault> {
-        self.server.kept_up_to(patience).await
+    async fn copies(&self, subject: &str, patience: &Patience) -> Result<Copies, Fault> {
+        self.server.copies(subject, patience).await
     }
 
     fn message_bytes_max(&self) -> usize {

@@ -10,6 +10,8 @@ use aether_core::{
     WireForm,
 };
 
+use tokio::time::Instant;
+
 use super::server::{CREATED, STREAM, SimServer, Weather};
 use crate::actors::Actors;
 use crate::ledger::Ledger;
@@ -22,6 +24,8 @@ const TASKS: usize = 3;
 const ACTORS: usize = 3;
 const SAVES: usize = 12;
 const DEADLINE: Duration = Duration::from_millis(900);
+/// For how long a commit may be offered again where it expires.
+const REPEATED_FOR: Duration = Duration::from_secs(2);
 
 /// How a save ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,13 +134,14 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn new(server: Arc<SimServer>, remembered: usize) -> Self {
+        let max_age = server.max_age();
         let told = Arc::new(Recorder::default());
         let names = Names::new(STREAM, None);
         let actors = Actors::new(remembered);
         let form = WireForm::MessagePack;
         Self {
             server,
-            ledger: Ledger::new(names, form, Incarnation(CREATED), None, DEADLINE, actors),
+            ledger: Ledger::new(names, form, Incarnation(CREATED), max_age, DEADLINE, actors),
             notifier: StoredNotifier::new(Namespace::from_static("sim"), told.clone()),
             told,
             tried: Mutex::default(),
@@ -238,29 +243,36 @@ pub(super) fn run(seed: u64, weather: Weather) -> Run {
 
 /// Saves this and that, and what did not come to an end once more.
 async fn work(process: Arc<Process>, mut random: fastrand::Rng) {
-    let mut open: Vec<Commit> = Vec::new();
+    let mut open: Vec<(Instant, Commit)> = Vec::new();
+    let expires = process.ledger.expires();
     for _ in 0..SAVES {
+        if expires {
+            let pause = Duration::from_millis(random.u64(0..1_200));
+            tokio::time::sleep(pause).await;
+            open.retain(|(offered, _)| offered.elapsed() < REPEATED_FOR);
+        }
         let actor_id = ActorId::new(format!("order-{}", random.usize(0..ACTORS))).unwrap();
-        let commit = if !open.is_empty() && random.u8(0..3) == 0 {
+        let (offered, commit) = if !open.is_empty() && random.u8(0..3) == 0 {
             open.swap_remove(random.usize(0..open.len()))
         } else {
             let Ok(latest) = process.version(&actor_id).await else {
                 continue;
             };
-            commit(&actor_id, latest, &mut random)
+            (Instant::now(), commit(&actor_id, latest, &mut random))
         };
         let limit = (random.u8(0..6) == 0).then(|| Duration::from_millis(random.u64(0..400)));
         let error = process.save(commit.clone(), limit).await;
         match error {
             Some(StoreError::Indeterminate(indeterminate)) => {
                 // Either what the error gives back, or what was offered.
-                open.push(match random.bool() {
+                let again = match random.bool() {
                     true => Commit::events(indeterminate.events).unwrap(),
                     false => commit,
-                });
+                };
+                open.push((offered, again));
             }
             // Whatever came of it, it may be offered again.
-            _ if random.u8(0..4) == 0 => open.push(commit),
+            _ if random.u8(0..4) == 0 => open.push((offered, commit)),
             _ => {}
         }
     }

@@ -1,6 +1,7 @@
 //! The simulated server: one log that is the truth, and many ways not to show it.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::errors::Fault;
 use crate::link::Wanted;
 use crate::message::{Outgoing, Stored};
 use crate::patience::Patience;
-use crate::server::Server;
+use crate::server::{Copies, Server};
 
 /// How long the client waits for an answer.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_millis(200);
@@ -32,6 +33,8 @@ pub(super) struct Weather {
     pub(super) old_leader: u8,
     /// How often the newest messages are lost, in tenths of a percent.
     pub(super) loses_tail: u8,
+    /// The age at which messages expire; zero for never.
+    pub(super) max_age: Duration,
 }
 
 impl Weather {
@@ -43,6 +46,7 @@ impl Weather {
         unavailable: 0,
         old_leader: 0,
         loses_tail: 0,
+        max_age: Duration::ZERO,
     };
     pub(super) const STORM: Self = Self {
         lost: 5,
@@ -52,9 +56,15 @@ impl Weather {
         unavailable: 3,
         old_leader: 2,
         loses_tail: 0,
+        max_age: Duration::ZERO,
     };
     pub(super) const LOSING: Self = Self {
         loses_tail: 4,
+        ..Self::STORM
+    };
+    /// Longer than a save, and what it sent, can be on their way, and than an old leader answers.
+    pub(super) const EXPIRING: Self = Self {
+        max_age: Duration::from_secs(6),
         ..Self::STORM
     };
 }
@@ -66,11 +76,14 @@ pub(super) struct SimServer(Mutex<Sim>);
 struct Sim {
     random: fastrand::Rng,
     weather: Weather,
+    /// Everything that was stored and not lost, also what has expired.
     log: Vec<Stored>,
+    /// When each of it was stored.
+    times: Vec<Instant>,
     /// What is on its way, and when it arrives.
     on_its_way: Vec<(Instant, String, Outgoing)>,
-    /// How much of the log an old leader knows that does not know that it is one, and until when.
-    old: Option<(usize, Instant)>,
+    /// What an old leader knows of the log that does not know that it is one, and until when.
+    old: Option<(Range<usize>, Instant)>,
     lost: HashSet<EventId>,
     faults: HashMap<&'static str, usize>,
 }
@@ -78,7 +91,29 @@ struct Sim {
 /// Who gets a request.
 enum Leader {
     New,
-    Old(usize),
+    Old(Range<usize>),
+}
+
+/// What the one who is asked knows.
+struct View<'l> {
+    /// What has expired, and what has not.
+    all: &'l [Stored],
+    expired: usize,
+}
+
+impl View<'_> {
+    fn log(&self) -> &[Stored] {
+        &self.all[self.expired..]
+    }
+
+    fn first(&self) -> u64 {
+        let first = self.log().first().map(|stored| stored.sequence);
+        first.unwrap_or(self.last() + 1)
+    }
+
+    fn last(&self) -> u64 {
+        self.all.last().map_or(0, |stored| stored.sequence)
+    }
 }
 
 impl SimServer {
@@ -87,6 +122,7 @@ impl SimServer {
             random: fastrand::Rng::with_seed(seed),
             weather,
             log: Vec::new(),
+            times: Vec::new(),
             on_its_way: Vec::new(),
             old: None,
             lost: HashSet::new(),
@@ -109,12 +145,24 @@ impl SimServer {
 
     /// Loses this many of the newest messages, as a machine that loses power.
     pub(super) fn lose(&self, messages: usize) {
-        self.sim(|sim| sim.log.truncate(sim.log.len() - messages));
+        self.sim(|sim| {
+            sim.log.truncate(sim.log.len() - messages);
+            sim.times.truncate(sim.log.len());
+        });
+    }
+
+    /// The age at which messages expire, if they do.
+    pub(super) fn max_age(&self) -> Option<Duration> {
+        let age = self.sim(|sim| sim.weather.max_age);
+        (!age.is_zero()).then_some(age)
     }
 
     /// From now on this is what is stored.
     pub(super) fn set_log(&self, log: Vec<Stored>) {
-        self.sim(|sim| sim.log = log);
+        self.sim(|sim| {
+            sim.times.resize(log.len(), Instant::now());
+            sim.log = log;
+        });
     }
 
     pub(super) fn log(&self) -> Vec<Stored> {
@@ -148,7 +196,7 @@ impl SimServer {
     async fn read<T>(
         &self,
         patience: &Patience,
-        answer: impl Fn(&[Stored]) -> T,
+        answer: impl Fn(View<'_>) -> T,
     ) -> Result<T, Fault> {
         let leader = self.travel().await;
         if self.sim(|sim| sim.rolls(sim.weather.lost, "lost")) {
@@ -158,10 +206,20 @@ impl SimServer {
             return Err(Fault::NoResponders);
         }
         Ok(self.sim(|sim| match leader {
-            Leader::New => answer(&sim.log),
+            Leader::New => {
+                let expired = sim.expired();
+                answer(View {
+                    all: &sim.log,
+                    expired,
+                })
+            }
             Leader::Old(known) => {
                 sim.count("read from an old leader");
-                answer(&sim.log[..known.min(sim.log.len())])
+                let known = known.start..known.end.min(sim.log.len());
+                answer(View {
+                    all: &sim.log[..known.end],
+                    expired: known.start.min(known.end),
+                })
             }
         }))
     }
@@ -178,6 +236,19 @@ impl Sim {
             self.count(fault);
         }
         rolls
+    }
+
+    /// How much of the log has expired.
+    fn expired(&mut self) -> usize {
+        let (age, now) = (self.weather.max_age, Instant::now());
+        if age.is_zero() {
+            return 0;
+        }
+        let expired = self.times.partition_point(|stored| *stored + age <= now);
+        if expired > 0 {
+            self.faults.insert("expired", expired);
+        }
+        expired
     }
 
     fn arrive(&mut self, all: bool) {
@@ -199,33 +270,37 @@ impl Sim {
         let now = Instant::now();
         let longest = self.random.u64(50..2_000);
         if self.old.is_none() && self.random.u8(0..100) < self.weather.old_leader {
-            self.old = Some((self.log.len(), now + Duration::from_millis(longest)));
+            let known = self.expired()..self.log.len();
+            self.old = Some((known, now + Duration::from_millis(longest)));
         }
-        self.old = self.old.filter(|(_, until)| *until > now);
+        self.old = self.old.take().filter(|(_, until)| *until > now);
         if self.random.u16(0..1_000) < u16::from(self.weather.loses_tail) {
             let kept = self.log.len() - self.random.usize(0..=self.log.len().min(4));
             let lost = self.log.split_off(kept);
+            self.times.truncate(kept);
             let lost = lost.iter().flat_map(super::load::events);
             self.lost.extend(lost.map(|event| event.id().clone()));
             // The machine was gone: so is what was on its way to it, and who else led.
             self.on_its_way.clear();
             self.old = None;
         }
-        match self.old {
-            Some((known, _)) if self.random.u8(0..100) < 40 => Leader::Old(known),
+        match &self.old {
+            Some((known, _)) if self.random.u8(0..100) < 40 => Leader::Old(known.clone()),
             _ => Leader::New,
         }
     }
 
     /// The compare-and-set.
     fn apply(&mut self, subject: &str, message: &Outgoing) -> Result<u64, u64> {
-        let last = last(&self.log, subject);
+        let expired = self.expired();
+        let last = last(&self.log[expired..], subject);
         let expected = message.headers.get("Nats-Expected-Last-Subject-Sequence");
         let expected: u64 = expected.unwrap().as_str().parse().unwrap();
         if last != expected {
             return Err(last);
         }
         let sequence = self.log.last().map_or(1, |stored| stored.sequence + 1);
+        self.times.push(Instant::now());
         self.log.push(Stored {
             subject: subject.into(),
             sequence,
@@ -243,10 +318,11 @@ impl Sim {
     }
 
     /// What an old leader says, who can store nothing: a refusal by what it knows, or nothing.
-    fn old_leader_says(&mut self, known: usize, subject: &str, message: &Outgoing) -> bool {
+    fn old_leader_says(&mut self, known: Range<usize>, subject: &str, message: &Outgoing) -> bool {
         let expected = message.headers.get("Nats-Expected-Last-Subject-Sequence");
         let expected: u64 = expected.unwrap().as_str().parse().unwrap();
-        let refuses = last(&self.log[..known.min(self.log.len())], subject) != expected;
+        let known = &self.log[..known.end.min(self.log.len())][known.start..];
+        let refuses = last(known, subject) != expected;
         if refuses {
             self.count("refused by an old leader");
         }
@@ -260,6 +336,10 @@ impl Sim {
         }
         refuses
     }
+}
+
+fn count(log: &[Stored], subject: &str) -> u64 {
+    log.iter().filter(|s| s.subject.as_str() == subject).count() as u64
 }
 
 fn last(log: &[Stored], subject: &str) -> u64 {
@@ -291,9 +371,10 @@ impl Server for SimServer {
     ) -> Result<PublishAck, Fault> {
         let leader = self.travel().await;
         if let Leader::Old(known) = leader {
+            let last = known.end as u64;
             let refuses = self.sim(|sim| sim.old_leader_says(known, subject, &message));
             if refuses {
-                return Err(self.sim(|sim| refusal(known as u64, &mut sim.random)));
+                return Err(self.sim(|sim| refusal(last, &mut sim.random)));
             }
             return Self::silence(patience).await;
         }
@@ -339,17 +420,21 @@ impl Server for SimServer {
         let matches = |stored: &Stored, subject: &str| {
             subject.contains('*') || stored.subject.as_str() == subject
         };
-        let answer = |log: &[Stored]| match wanted {
-            Wanted::Last { last_by_subj } => log
+        let answer = |view: View<'_>| match wanted {
+            Wanted::Last { last_by_subj } => view
+                .log()
                 .iter()
                 .rev()
                 .find(|stored| matches(stored, last_by_subj))
                 .cloned(),
             Wanted::Next { seq, next_by_subj } => {
-                let mut later = log.iter().filter(|stored| stored.sequence >= seq);
+                let mut later = view.log().iter().filter(|stored| stored.sequence >= seq);
                 later.find(|stored| matches(stored, next_by_subj)).cloned()
             }
-            Wanted::At { seq } => log.iter().find(|stored| stored.sequence == seq).cloned(),
+            Wanted::At { seq } => {
+                let mut log = view.log().iter();
+                log.find(|stored| stored.sequence == seq).cloned()
+            }
         };
         self.read(patience, answer).await
     }
@@ -360,22 +445,31 @@ impl Server for SimServer {
         _: u64,
         patience: &Patience,
     ) -> Result<StreamState, Fault> {
-        let answer = |log: &[Stored]| StreamState {
+        let answer = |view: View<'_>| StreamState {
             created: CREATED,
-            first: 1,
-            last: log.last().map_or(0, |stored| stored.sequence),
-            messages: log.iter().filter(|s| s.subject.as_str() == subject).count() as u64,
+            first: view.first(),
+            last: view.last(),
+            messages: count(view.log(), subject),
             deleted: false,
         };
         self.read(patience, answer).await
     }
 
-    async fn kept(&self, _: &str, _: &Patience) -> Result<Option<Stored>, Fault> {
-        Ok(None)
+    async fn kept(&self, subject: &str, patience: &Patience) -> Result<Option<Stored>, Fault> {
+        let answer = |view: View<'_>| {
+            let mut newest = view.all.iter().rev();
+            let newest = newest.find(|stored| stored.subject.as_str() == subject);
+            newest.cloned()
+        };
+        self.read(patience, answer).await
     }
 
-    async fn kept_up_to(&self, _: &Patience) -> Result<u64, Fault> {
-        Ok(0)
+    async fn copies(&self, subject: &str, patience: &Patience) -> Result<Copies, Fault> {
+        let answer = |view: View<'_>| Copies {
+            up_to: view.last(),
+            of_subject: count(view.all, subject) > 0,
+        };
+        self.read(patience, answer).await
     }
 
     fn message_bytes_max(&self) -> usize {
