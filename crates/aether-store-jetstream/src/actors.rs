@@ -275,6 +275,19 @@ mod tests {
     }
 
     #[test]
+    fn another_commit_in_the_place_of_a_known_one_does_not_take_it() {
+        let actors = Actors::new(100);
+        let id = actor("order-1");
+        let known = actors.observe(&id, head(5));
+        let draft = EventDraft::new(&id, "Happened", &()).unwrap();
+        let event = draft.at(Version::from(3)).unwrap();
+        let digest = Digest::over(std::iter::empty(), b"another");
+        let another = Head::after(None, 5, digest, &[event]);
+        assert_eq!(actors.observe(&id, another), known);
+        assert_eq!(actors.known(&id).head, Some(known));
+    }
+
+    #[test]
     fn what_is_remembered_never_goes_back() {
         let actors = Actors::new(100);
         let id = actor("order-1");

@@ -489,6 +489,17 @@ mod tests {
         ] {
             assert_eq!(head.confirms(&found), meant, "{found:?}");
         }
+        // Of as many places as are named the last has one before it that is not: it is known by
+        // the digest in the commit after it, and not by itself.
+        let places: Vec<u64> = (0..32).map(|back| 400 - 10 * back).collect();
+        let head = Head::of(&commit(410, Some(link(3, &places)), &events[3..]));
+        let last = *head.recent.sequences.last().unwrap();
+        let after = last + 10;
+        assert_eq!(head.recent.sequences.len(), PREDECESSORS_MAX);
+        let oldest = at(last, Some(link(1, &[last - 10])));
+        assert!(!head.confirms(std::slice::from_ref(&oldest)));
+        assert!(head.confirms(&[at(after, Some(link(2, &[last]))), oldest]));
+        assert!(head.confirms(&[at(last, Some(Link::First))]));
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! What happens in a process between an answer of the server and the call that asked for it.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use aether_core::{Appended, Event, StoreError};
 use async_nats::jetstream::publish::PublishAck;
+use tokio::time::Instant;
 
 use super::*;
 use crate::decide::StreamState;
@@ -13,11 +17,48 @@ use crate::message::Outgoing;
 use crate::patience::Patience;
 use crate::server::{Copies, Server};
 
-/// The same server, where something happens after the first last message was read and before the
-/// call that asked for it goes on.
+/// The same server, where something happens after one of its answers and before the call that asked
+/// for it goes on.
 struct Between<'t> {
     server: &'t SimServer,
+    after: Asked,
     then: Mutex<Option<Box<dyn FnOnce() + Send + 't>>>,
+    /// How often it answers that no head is kept, whatever is.
+    heads_missed: AtomicU32,
+    /// How many messages were asked for.
+    reads: AtomicU32,
+}
+
+/// What was asked for, the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Last,
+    State,
+    Nothing,
+}
+
+impl<'t> Between<'t> {
+    fn new(server: &'t SimServer, after: Asked, then: impl FnOnce() + Send + 't) -> Self {
+        Self {
+            server,
+            after,
+            then: Mutex::new(Some(Box::new(then))),
+            heads_missed: AtomicU32::new(0),
+            reads: AtomicU32::new(0),
+        }
+    }
+
+    fn plain(server: &'t SimServer) -> Self {
+        Self::new(server, Asked::Nothing, || {})
+    }
+
+    fn answered(&self, asked: Asked) {
+        if asked == self.after
+            && let Some(then) = self.then.lock().unwrap().take()
+        {
+            then();
+        }
+    }
 }
 
 impl Server for Between<'_> {
@@ -35,11 +76,10 @@ impl Server for Between<'_> {
         wanted: Wanted<'_>,
         patience: &Patience,
     ) -> Result<Option<Stored>, Fault> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let answer = self.server.message(wanted, patience).await;
-        if matches!(wanted, Wanted::Last { .. })
-            && let Some(then) = self.then.lock().unwrap().take()
-        {
-            then();
+        if matches!(wanted, Wanted::Last { .. }) {
+            self.answered(Asked::Last);
         }
         answer
     }
@@ -50,10 +90,17 @@ impl Server for Between<'_> {
         sequence: u64,
         patience: &Patience,
     ) -> Result<StreamState, Fault> {
-        self.server.state(subject, sequence, patience).await
+        let answer = self.server.state(subject, sequence, patience).await;
+        self.answered(Asked::State);
+        answer
     }
 
     async fn kept(&self, subject: &str, patience: &Patience) -> Result<Option<Stored>, Fault> {
+        let missed = self.heads_missed.load(Ordering::Relaxed);
+        if missed > 0 {
+            self.heads_missed.store(missed - 1, Ordering::Relaxed);
+            return Ok(None);
+        }
         self.server.kept(subject, patience).await
     }
 
@@ -74,40 +121,185 @@ impl Server for Between<'_> {
     }
 }
 
+fn actor() -> ActorId {
+    ActorId::new("order-1").unwrap()
+}
+
+fn draft(data: u32) -> EventDraft {
+    EventDraft::new(&actor(), "Happened", &data).unwrap()
+}
+
+fn drafted(data: u32) -> Commit {
+    Commit::drafts([draft(data)]).unwrap()
+}
+
+fn event(version: u32) -> Event {
+    draft(version).at(version.into()).unwrap()
+}
+
+/// Processes that share a calm server on which commits expire, or don't.
+fn processes<const N: usize>(weather: Weather) -> (Arc<SimServer>, [Process; N]) {
+    let server = Arc::new(SimServer::new(0, weather));
+    let processes = [(); N].map(|()| Process::new(server.clone(), 100));
+    (server, processes)
+}
+
+const EXPIRING: Weather = Weather {
+    max_age: Weather::EXPIRING.max_age,
+    ..Weather::CALM
+};
+
+async fn append(
+    server: &Between<'_>,
+    process: &Process,
+    commit: Commit,
+) -> Result<Appended, StoreError> {
+    let append = crate::save::append(server, &process.ledger, None, commit);
+    let append = tokio::time::timeout(Duration::from_secs(60), append);
+    append.await.expect("it ends")
+}
+
 /// The copy of an indeterminate save lands just after the last message was read, and another call
 /// of the process sees it there: what was read is outdated before it is looked at.
 #[test]
 fn what_another_call_saw_while_an_answer_was_on_its_way_is_no_conflict_of_ours() {
-    let actor = ActorId::new("order-1").unwrap();
-    let event = |version: u32| {
-        let draft = EventDraft::new(&actor, "Happened", &version).unwrap();
-        draft.at(version.into()).unwrap()
-    };
     runtime().block_on(async {
-        let server = Arc::new(SimServer::new(0, Weather::CALM));
-        let [ours, other] = [(); 2].map(|()| Process::new(server.clone(), 100));
+        let (server, [ours, other]) = processes(Weather::CALM);
         let mine = event(2);
         assert!(ours.save(Commit::event(event(1)), None).await.is_none());
-        assert!(
-            other
-                .save(Commit::event(mine.clone()), None)
-                .await
-                .is_none()
-        );
+        let saved = other.save(Commit::event(mine.clone()), None).await;
+        assert!(saved.is_none());
         let whole = server.log();
         server.set_log(whole[..1].to_vec());
-        ours.ledger.actors.hint(&actor, 2.into());
-        let between = Between {
-            server: &server,
-            then: Mutex::new(Some(Box::new(|| {
-                server.set_log(whole.clone());
-                let commit = whole[1].commit(&actor).unwrap();
-                ours.ledger.actors.observe(&actor, Head::of(&commit));
-            }))),
-        };
-        let commit = Commit::event(mine);
-        let answer = crate::save::append(&between, &ours.ledger, None, commit).await;
+        ours.ledger.actors.hint(&actor(), 2.into());
+        let between = Between::new(&server, Asked::Last, || {
+            server.set_log(whole.clone());
+            let commit = whole[1].commit(&actor()).unwrap();
+            ours.ledger.actors.observe(&actor(), Head::of(&commit));
+        });
+        let answer = append(&between, &ours, Commit::event(mine)).await;
         assert!(answer.unwrap().was_repeated());
         assert_eq!(server.log().len(), 2);
+    });
+}
+
+/// Nothing was there, by the stream's state, and then there is a head: of a commit that was stored
+/// in between, not of one that has expired.
+#[test]
+fn a_commit_that_was_stored_while_it_was_asked_for_has_not_expired() {
+    runtime().block_on(async {
+        let (server, [ours, other]) = processes(EXPIRING);
+        assert!(other.save(Commit::event(event(1)), None).await.is_none());
+        let whole = server.log();
+        server.set_log(Vec::new());
+        let between = Between::new(&server, Asked::State, || server.set_log(whole.clone()));
+        let started = Instant::now();
+        let answer = append(&between, &ours, drafted(2)).await;
+        assert_eq!(answer.unwrap().version(), Version::from(2));
+        assert!(started.elapsed() < Duration::from_millis(200), "at once");
+    });
+}
+
+#[test]
+fn a_head_that_is_counted_and_not_found_is_asked_for_again() {
+    runtime().block_on(async {
+        let (server, [ours, other]) = processes(EXPIRING);
+        for version in 1..=2 {
+            let saved = other.save(Commit::event(event(version)), None).await;
+            assert!(saved.is_none());
+        }
+        tokio::time::advance(2 * EXPIRING.max_age).await;
+        let between = Between::plain(&server);
+        between.heads_missed.store(2, Ordering::Relaxed);
+        let answer = append(&between, &ours, drafted(3)).await;
+        assert_eq!(answer.unwrap().version(), Version::from(3));
+    });
+}
+
+/// What is missing from the middle has not expired, whatever the age of the rest.
+#[test]
+fn a_hole_does_not_pass_for_what_has_expired() {
+    runtime().block_on(async {
+        let (server, [writer, ours]) = processes(EXPIRING);
+        let mine = event(11);
+        for version in 1..=50 {
+            let event = if version == 11 {
+                mine.clone()
+            } else {
+                event(version)
+            };
+            assert!(writer.save(Commit::event(event), None).await.is_none());
+        }
+        let mut log = server.log();
+        log.remove(20);
+        log.remove(10);
+        server.set_log(log);
+        let between = Between::plain(&server);
+        // It was stored, and a conflict would say that it was not.
+        let error = append(&between, &ours, Commit::event(mine))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Malformed, "{error}");
+        // Whether it was among the last is not known.
+        let error = append(&between, &ours, drafted(0)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Malformed, "{error}");
+        assert_eq!(server.log().len(), 48);
+    });
+}
+
+/// Two histories in one: the later says that it has a beginning of its own.
+#[test]
+fn a_history_that_begins_twice_ends_every_look_for_its_recent_commits() {
+    runtime().block_on(async {
+        for second in 2..12 {
+            let (server, [writer]) = processes(Weather::CALM);
+            for version in 1..second {
+                let saved = writer.save(Commit::event(event(version)), None).await;
+                assert!(saved.is_none());
+            }
+            let first = server.log();
+            server.set_log(Vec::new());
+            let [anew, ours] = [(); 2].map(|()| Process::new(server.clone(), 100));
+            for version in second..12 {
+                let saved = anew.save(Commit::event(event(version)), None).await;
+                assert!(saved.is_none());
+            }
+            // As in a copy, which gives messages other sequences: what they say leads astray.
+            let second = server.log();
+            let both = first.into_iter().chain(second);
+            let both = both
+                .zip(1..)
+                .map(|(stored, sequence)| Stored { sequence, ..stored });
+            server.set_log(both.collect());
+            let between = Between::plain(&server);
+            let answer = append(&between, &ours, drafted(0)).await;
+            if let Err(error) = answer {
+                assert_eq!(error.kind(), StoreErrorKind::Malformed, "{error}");
+            }
+        }
+    });
+}
+
+#[test]
+fn what_lies_far_apart_is_found_without_reading_what_is_between() {
+    runtime().block_on(async {
+        let (server, [writer, ours]) = processes(Weather::CALM);
+        let [early, late] = [event(3), event(790)];
+        for version in 1..=800 {
+            let event = match version {
+                3 => early.clone(),
+                790 => late.clone(),
+                version => event(version),
+            };
+            assert!(writer.save(Commit::event(event), None).await.is_none());
+        }
+        let both = |late: Event| Commit::events([early.clone(), late]).unwrap();
+        for (offered, stored) in [(both(late.clone()), true), (both(event(790)), false)] {
+            let between = Between::plain(&server);
+            let answer = append(&between, &ours, offered).await;
+            assert_eq!(answer.is_ok_and(|answer| answer.was_repeated()), stored);
+            let reads = between.reads.load(Ordering::Relaxed);
+            assert!(reads < 60, "{reads} reads");
+        }
     });
 }

@@ -151,6 +151,90 @@ async fn a_last_message_that_the_server_cannot_find_is_not_an_empty_history() {
     );
 }
 
+/// An old leader shows an actor's past to who remembers nothing; who counted knows better.
+#[tokio::test]
+async fn a_last_message_that_is_older_than_the_count_is_not_the_end_of_the_history() {
+    let behind = behind_a_proxy("older", 10 * SECOND).await;
+    let id = actor("order-1");
+    for version in 1..=5 {
+        behind.direct.save_event(event(&id, version)).await.unwrap();
+    }
+    let older = || {
+        let mut times = 2;
+        behind.proxy.rule(move |published| {
+            let old = published.asks_for_last() && times > 0;
+            times -= u32::from(old);
+            match old {
+                true => Action::Replace(r#"{"seq":3}"#.into()),
+                false => Action::Pass,
+            }
+        });
+    };
+    let store = behind.fresh().await;
+    older();
+    let events = store.get_events(&id, Version::ZERO).await.unwrap();
+    assert_eq!(events.len(), 5);
+    let store = behind.fresh().await;
+    older();
+    let report = store.verify(&id).await.unwrap();
+    assert!(report.is_intact() && report.events == 5, "{report:?}");
+}
+
+#[tokio::test]
+async fn nothing_found_by_an_old_leader_is_not_an_empty_history_where_some_were_counted() {
+    let behind = behind_a_proxy("emptied", 10 * SECOND).await;
+    let id = actor("order-1");
+    behind.direct.save_event(event(&id, 1)).await.unwrap();
+    let store = behind.fresh().await;
+    let created = created(&behind.direct).await;
+    let empty = format!(
+        r#"{{"config":{{}},"created":"{created}","state":{{"first_seq":1,"last_seq":0}}}}"#
+    );
+    let nothing = r#"{"error":{"code":404,"err_code":10037,"description":"no message found"}}"#;
+    // The stream is known again, the messages are counted; then another server is asked, twice.
+    let (mut infos, mut lasts) = (0, 0);
+    behind.proxy.rule(move |published| {
+        if published.asks_for_last() {
+            lasts += 1;
+        }
+        infos += u32::from(published.subject.contains("STREAM.INFO"));
+        match (published.asks_for_last(), infos, lasts) {
+            (true, _, 1..=2) => Action::Answer(nothing.to_owned()),
+            (false, 3..=4, _) if published.subject.contains("STREAM.INFO") => {
+                Action::Answer(empty.clone())
+            }
+            _ => Action::Pass,
+        }
+    });
+    let events = store.get_events(&id, Version::ZERO).await.unwrap();
+    assert_eq!(events.len(), 1);
+}
+
+/// A server that slept while the stream was deleted and made: what it says of the stream is of the
+/// one before.
+#[tokio::test]
+async fn an_answer_about_an_earlier_stream_does_not_end_the_use_of_this_one() {
+    let behind = behind_a_proxy("slept", 10 * SECOND).await;
+    let id = actor("order-1");
+    behind.store.save_event(event(&id, 1)).await.unwrap();
+    let earlier = r#"{"created":"2020-01-01T00:00:00Z","state":{"first_seq":1,"last_seq":9}}"#;
+    let mut left = 3;
+    behind.proxy.rule(move |published| {
+        match published.subject.contains("STREAM.INFO") && left > 0 {
+            true => {
+                left -= 1;
+                Action::Answer(earlier.to_owned())
+            }
+            false => Action::Pass,
+        }
+    });
+    behind.proxy.cut();
+    behind.store.save_event(event(&id, 2)).await.unwrap();
+    let events = behind.store.get_events(&id, Version::ZERO).await.unwrap();
+    assert_eq!(events.len(), 2);
+    assert!(behind.store.verify(&id).await.unwrap().is_intact());
+}
+
 #[tokio::test]
 async fn a_page_that_ends_early_is_not_the_end_of_the_history() {
     const COUNT: u32 = 20;

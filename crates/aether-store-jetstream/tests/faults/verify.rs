@@ -4,7 +4,7 @@ use aether_core::{ActorId, EventStoreExt as _, StoreErrorKind as Kind, Version};
 use aether_store_jetstream::async_nats::jetstream;
 use aether_store_jetstream::async_nats::jetstream::message::StreamMessage;
 use aether_store_jetstream::async_nats::jetstream::stream::{Config, DiscardPolicy, Stream};
-use aether_store_jetstream::{HistoryFaultKind, JetStreamStore};
+use aether_store_jetstream::{HistoryFaultKind, JetStreamStore, Retention};
 
 use crate::support::{Streams, actor, event};
 
@@ -77,6 +77,33 @@ async fn a_commit_that_was_deleted_is_missed_where_it_was() {
         stream.delete_message(deleted).await.unwrap();
         assert_eq!(faults(&streams, &id).await, [(at, kind)]);
     }
+}
+
+#[tokio::test]
+async fn a_beginning_that_was_removed_is_not_taken_for_one_that_expired() {
+    let id = actor("order-1");
+    let streams = Streams::new("removed");
+    let jetstream = jetstream::new(streams.client().await);
+    let year = Retention::ONE_YEAR;
+    let config = Config {
+        max_age: year.max_age().unwrap(),
+        ..config(&streams)
+    };
+    let stream = jetstream.create_stream(config).await.unwrap();
+    let config = streams.config().retention(year);
+    let store = streams.store_with(config.clone()).await;
+    store.save_event(event(&actor("order-0"), 1)).await.unwrap();
+    for version in 1..=VERSIONS {
+        store.save_event(event(&id, version)).await.unwrap();
+    }
+    stream.delete_message(2).await.unwrap();
+    let fresh = streams.store_with(config).await;
+    let report = fresh.verify(&id).await.unwrap();
+    assert_eq!(report.expired_through, None);
+    let kinds: Vec<_> = report.faults.into_iter().map(|fault| fault.kind).collect();
+    assert_eq!(kinds, [missing(1, 0)]);
+    let error = fresh.get_events(&id, Version::ZERO).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Malformed, "{error}");
 }
 
 /// Puts the messages into a new stream of the same name, as they are after `change`.
