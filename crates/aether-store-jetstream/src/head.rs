@@ -118,6 +118,20 @@ impl Head {
         })
     }
 
+    /// These places, with the one that is needed to [confirm](Self::confirms) the oldest.
+    pub(crate) fn with_witness(&self, places: &[u64]) -> Vec<u64> {
+        let mut places = places.to_vec();
+        if let [.., witness, last] = self.recent.sequences[..]
+            && self.recent.sequences.len() == PREDECESSORS_MAX
+            && places.contains(&last)
+            && !places.contains(&witness)
+            && witness != self.sequence()
+        {
+            places.push(witness);
+        }
+        places
+    }
+
     /// Takes these for the commits before, the oldest first, instead of what it knew of them.
     pub(crate) fn relocate(&mut self, before: &[StoredCommit]) {
         let newest = self.recent.commits().next();

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use aether_core::{ActorId, StoreError, Version, WireForm};
 
+use tokio::time::Instant;
+
 use crate::actors::Actors;
 use crate::message::{CommitHeaders, Incarnation};
 use crate::names::Names;
@@ -29,6 +31,9 @@ pub(crate) struct Ledger {
     mark: AtomicU64,
     /// How often the connection had been made when the stream was last seen to be the same.
     connects: AtomicU64,
+    began: Instant,
+    /// Since when only an earlier stream is shown, in milliseconds; 0 where it isn't.
+    earlier_since: AtomicU64,
     /// The stream was made anew: nothing that is known holds.
     remade: AtomicBool,
 }
@@ -53,6 +58,8 @@ impl Ledger {
             actors,
             mark: AtomicU64::new(0),
             connects: AtomicU64::new(0),
+            began: Instant::now(),
+            earlier_since: AtomicU64::new(0),
             remade: AtomicBool::new(false),
         }
     }
@@ -88,11 +95,32 @@ impl Ledger {
     }
 
     /// Whether a stream that was made at this time is the one that was connected to.
+    ///
+    /// One that was made earlier is what a server shows that has slept; but not for as long as a
+    /// call has patience. From then on it is what there is now: an older copy was restored.
     pub(crate) fn age_of(&self, created: u64) -> Age {
         match created.cmp(&self.incarnation.0) {
-            std::cmp::Ordering::Less => Age::Earlier,
-            std::cmp::Ordering::Equal => Age::Same,
-            std::cmp::Ordering::Greater => Age::Later,
+            std::cmp::Ordering::Equal => {
+                self.earlier_since.store(0, Ordering::Relaxed);
+                Age::Same
+            }
+            std::cmp::Ordering::Greater => Age::Replaced,
+            std::cmp::Ordering::Less => {
+                let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let now = now.max(1);
+                let since = self.earlier_since.compare_exchange(
+                    0,
+                    now,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                );
+                let lasted =
+                    Duration::from_millis(now - since.unwrap_or_else(|since| since).min(now));
+                match since.is_err() && lasted >= self.deadline {
+                    true => Age::Replaced,
+                    false => Age::Earlier,
+                }
+            }
         }
     }
 
@@ -112,7 +140,7 @@ impl Ledger {
             // Where it can't be asked now, the next call asks.
             if let Ok(state) = Box::pin(server.state(subject, 0, patience)).await {
                 match self.age_of(state.created) {
-                    Age::Later => return Err(self.made_anew(actor_id, Version::ZERO)),
+                    Age::Replaced => return Err(self.made_anew(actor_id, Version::ZERO)),
                     Age::Same => self.connects.store(connects, Ordering::Relaxed),
                     Age::Earlier => {}
                 }
@@ -143,8 +171,8 @@ impl Ledger {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Age {
     Same,
-    /// After the one that was connected to: that one is gone.
-    Later,
+    /// After the one that was connected to, or before it and for long: that one is gone.
+    Replaced,
     /// Before it: whoever answered has slept since, and his answer proves nothing.
     Earlier,
 }

@@ -94,7 +94,7 @@ impl<S: Server> Reader<'_, S> {
             let fault = match self.server.state(self.subject, 0, patience).await {
                 Ok(state) => match self.ledger.age_of(state.created) {
                     Age::Same => return Ok(state.messages),
-                    Age::Later => {
+                    Age::Replaced => {
                         let known = self.floor().map_or(Version::ZERO, |floor| floor.version);
                         return Err(self.ledger.made_anew(self.actor_id, known));
                     }
@@ -125,24 +125,27 @@ impl<S: Server> Reader<'_, S> {
         loop {
             let (commit, expired) = match self.newest_message(floor, patience).await? {
                 NewestMessage::Nothing => return Ok(Newest::Nothing),
-                NewestMessage::Message(stored) => {
-                    let commit = self.commit(&stored)?;
-                    if let Some(floor) = floor
-                        && commit.sequence > floor.sequence
-                        && commit.first() <= floor.version
-                    {
-                        return Err(self.falls(stored.sequence, commit.first(), floor.version));
-                    }
-                    (commit, false)
-                }
+                NewestMessage::Message(stored) => (self.commit(&stored)?, false),
                 NewestMessage::Expired(kept) => (self.commit(&kept)?, true),
             };
+            if let Some(floor) = floor {
+                if commit.sequence == floor.sequence && commit.digest != floor.digest {
+                    return Err(self.gone(floor));
+                }
+                if commit.sequence > floor.sequence && commit.first() <= floor.version {
+                    return Err(self.falls(commit.sequence, commit.first(), floor.version));
+                }
+            }
             let head = self.observe(&commit);
             if (head.sequence(), head.digest) != (commit.sequence, commit.digest) {
                 // While the answer was on its way another call of this process has seen a newer
                 // commit, or another one in this place. What is looked for may be in that one, so
                 // this answer is too old, or contradicts what is known.
                 floor = Some(Floor::of(&head));
+                if !patience.pause().await {
+                    let text = format!("older than message {}", head.sequence());
+                    return Err(unavailable(ACTION, Fault::Garbled(text)));
+                }
                 continue;
             }
             return Ok(match expired {
@@ -262,14 +265,14 @@ impl<S: Server> Reader<'_, S> {
                 Ok(state) => state,
                 Err(fault) => return Ok(Older::AskAgain(fault)),
             };
-            let verdict = match floor {
-                _ if state.created > self.ledger.incarnation.0 => Verdict::Remade,
-                _ if state.created < self.ledger.incarnation.0 => Verdict::Unknown,
-                Some(floor) => self.verdict(floor, Some(state), patience).await,
+            let verdict = match (self.ledger.age_of(state.created), floor) {
+                (Age::Replaced, _) => Verdict::Remade,
+                (Age::Earlier, _) => Verdict::Unknown,
+                (Age::Same, Some(floor)) => self.verdict(floor, Some(state), patience).await,
                 // "Not found" is also what the server says of a message that is damaged: it would
                 // take version 1 again. So what it counts is asked, too.
-                None if state.messages > 0 => Verdict::Unknown,
-                None => Verdict::Gone,
+                (Age::Same, None) if state.messages > 0 => Verdict::Unknown,
+                (Age::Same, None) => Verdict::Gone,
             };
             // What expires goes from the oldest on: an older message that is still there shows that
             // this one has not.
@@ -381,6 +384,9 @@ impl<S: Server> Reader<'_, S> {
                 state.await.ok()
             }
         };
+        if state.is_some_and(|state| self.ledger.age_of(state.created) == Age::Replaced) {
+            return Verdict::Remade;
+        }
         weigh(floor.sequence, self.ledger.incarnation.0, place, state)
     }
 
@@ -425,35 +431,59 @@ impl<S: Server> Reader<'_, S> {
         }
     }
 
-    /// Whether what this commit says was before it, and is not found, has expired. `after` is the
+    /// Whether what this commit says was before it, and was not found, has expired. `after` is the
     /// sequence of what was found before it; 0 where nothing was.
     ///
-    /// What expires goes from the oldest on: it has where the stream begins after its place.
+    /// What expires goes from the oldest on: it has where the stream begins after its place. Each
+    /// replica removes what has expired by itself, a little sooner or later than the leader: what
+    /// one of them did not give and the leader still has is as good as expired.
+    ///
+    /// # Errors
+    ///
+    /// Where the server does not say, until the deadline.
     pub(crate) async fn has_expired_before(
         &self,
         commit: &StoredCommit,
         after: u64,
         patience: &mut Patience,
-    ) -> bool {
+    ) -> Result<bool, StoreError> {
         if !self.ledger.expires() {
-            return false;
+            return Ok(false);
         }
         let places = commit.link.as_ref().map_or(&[][..], Link::sequences);
         // In a copy of a stream places are others, some of them such as can't be.
         let place = places.first().filter(|place| **place < commit.sequence);
         let place = place.map_or(after, |place| after.max(*place));
-        for _ in 0..ASKED_MAX {
-            let state = self.server.state(self.subject, 0, patience).await;
-            let ours = |state: &StreamState| state.created == self.ledger.incarnation.0;
-            if state.is_ok_and(|state| ours(&state) && state.first > place) {
-                return true;
-            }
-            // It may be an old leader, who knows less of what has expired.
-            if !patience.pause().await {
-                break;
-            }
+        let still = Wanted::Next {
+            seq: after + 1,
+            next_by_subj: self.subject,
+        };
+        let mut asked = 0;
+        loop {
+            let fault = match self.server.state(self.subject, 0, patience).await {
+                Ok(state) => match self.ledger.age_of(state.created) {
+                    Age::Replaced => {
+                        return Err(self.ledger.made_anew(self.actor_id, Version::ZERO));
+                    }
+                    Age::Earlier => Fault::Garbled("of an earlier stream".to_owned()),
+                    Age::Same if state.first > place => return Ok(true),
+                    Age::Same => match self.server.message(still, patience).await {
+                        Ok(Some(found)) if found.sequence < commit.sequence => return Ok(true),
+                        Ok(_) => {
+                            asked += 1;
+                            if asked == ASKED_MAX {
+                                return Ok(false);
+                            }
+                            // It may be an old leader, who knows less of what has expired.
+                            Fault::Garbled("not expired yet, and not there".to_owned())
+                        }
+                        Err(fault) => fault,
+                    },
+                },
+                Err(fault) => fault,
+            };
+            self.wait(fault, patience).await?;
         }
-        false
     }
 
     /// The newest message of an actor of whom the server counts this many.
@@ -466,38 +496,55 @@ impl<S: Server> Reader<'_, S> {
         counted: u64,
         patience: &mut Patience,
     ) -> Result<NewestMessage, StoreError> {
+        let mut counted = counted;
+        let mut emptied = 0;
         loop {
-            match self.newest_message(self.floor(), patience).await? {
-                // The count and this come from two servers, and this one knows less.
-                NewestMessage::Nothing if counted > 0 => {
-                    if !patience.pause().await {
-                        return Err(self.out_of_patience(Fault::Unreadable { messages: counted }));
+            let newest = self.newest_message(self.floor(), patience).await?;
+            if counted == 0 || !matches!(newest, NewestMessage::Nothing) {
+                return Ok(newest);
+            }
+            // The count and this come from two servers, and this one knows less; or they have been
+            // removed meanwhile, and then both say so, again and again.
+            let fault = Fault::Unreadable { messages: counted };
+            self.ledger.observer.rereads(&fault);
+            if !patience.pause().await {
+                return Err(self.out_of_patience(fault));
+            }
+            match self.count(patience).await? {
+                0 => {
+                    emptied += 1;
+                    if emptied == ASKED_MAX {
+                        return Ok(newest);
                     }
                 }
-                newest => return Ok(newest),
+                more => (counted, emptied) = (more, 0),
             }
         }
     }
 
-    /// The sequence of a newer tail than this one, if there is one: fewer messages than were counted
-    /// are up to this one, which may be what an old leader took for the last.
+    /// How many messages are counted now, and a newer tail than this one, if there is one: fewer
+    /// than were counted are up to this one, which may be what an old leader took for the last.
+    ///
+    /// Counted first, as before: what is stored in between is not to stand in for what is missing.
     pub(crate) async fn later_tail(
         &self,
         tail: u64,
         patience: &mut Patience,
-    ) -> Result<Option<u64>, StoreError> {
+    ) -> Result<(u64, Option<u64>), StoreError> {
+        let mut counted = 0;
         for _ in 0..ASKED_MAX {
+            counted = self.count(patience).await?.max(counted);
             let newest = self.newest_message(self.floor(), patience).await?;
             if let NewestMessage::Message(newest) = newest
                 && newest.sequence > tail
             {
-                return Ok(Some(newest.sequence));
+                return Ok((counted, Some(newest.sequence)));
             }
             if !patience.pause().await {
                 break;
             }
         }
-        Ok(None)
+        Ok((counted, None))
     }
 
     /// The commit in a message of this actor's.

@@ -17,6 +17,10 @@ use crate::scan::Scan;
 use crate::snapshot;
 use crate::store::Shared;
 
+/// How often it is looked for a newer tail where fewer messages are given than counted: whoever is
+/// missing is not waited for as long as others write.
+pub(crate) const EXTENDED_MAX: u32 = 3;
+
 /// The actor's events from this version on.
 pub(crate) fn events(store: Shared, actor_id: ActorId, from: Version) -> EventStream {
     let replay = (Replay::new(store, actor_id, from), None);
@@ -71,6 +75,8 @@ struct Replay {
     /// many up to the tail where none is ever removed, unless an old leader showed the tail. 0
     /// where they expire.
     counted: u64,
+    /// How often a newer tail was found where fewer were given than counted.
+    extended: u32,
     /// Whether something that is missing was reported where it shows.
     reported: bool,
     /// Events that were read and not yet passed on.
@@ -96,6 +102,7 @@ impl Replay {
             from,
             phase: Phase::Start,
             counted: 0,
+            extended: 0,
             reported: false,
             ready: VecDeque::new(),
             follower: Follower::default(),
@@ -188,11 +195,21 @@ impl Replay {
             Some(stored) => self.accept(&stored).await,
             None => {
                 let (tail, given) = (scan.tail(), scan.given());
-                if given < self.counted && !self.reported {
+                if given < self.counted && !self.reported && self.extended < EXTENDED_MAX {
                     let reader = store.reader(&self.actor_id, subject);
-                    if let Some(later) = reader.later_tail(tail, &mut self.patience).await? {
-                        scan.extend(later);
-                        return Ok(());
+                    // The reader of the stream may have taken his time.
+                    self.patience.renew();
+                    match reader.later_tail(tail, &mut self.patience).await {
+                        Ok((counted, later)) => {
+                            self.counted = self.counted.max(counted);
+                            if let Some(later) = later {
+                                self.extended += 1;
+                                scan.extend(later);
+                                return Ok(());
+                            }
+                        }
+                        Err(StoreError::Unavailable { .. }) => {}
+                        Err(error) => return Err(error),
                     }
                 }
                 self.phase = Phase::End;
@@ -217,7 +234,7 @@ impl Replay {
             let says = *says;
             let reader = self.store.reader(&self.actor_id, &self.subject);
             let expired = reader.has_expired_before(commit, before, &mut self.patience);
-            if expired.await {
+            if expired.await? {
                 self.refuse_truncated(says).await?;
                 wrong = None;
             }

@@ -140,7 +140,13 @@ impl<S: Server> Save<'_, S> {
                 }
                 Published::Expired => {
                     let floor = ground.head().map(|head| Floor::of(head));
-                    Box::pin(self.look(floor, None, patience)).await?
+                    let looked = Box::pin(self.look(floor, None, patience)).await;
+                    looked.map_err(|error| match error {
+                        decided @ (StoreError::VersionConflict(_)
+                        | StoreError::EventMismatch(_)) => decided,
+                        // What was sent may be stored.
+                        error => self.indeterminate(&events, error),
+                    })?
                 }
             };
         }

@@ -94,7 +94,12 @@ impl<S: Server> Reader<'_, S> {
             if let Some(Link::After(link)) = &commit.link
                 && link.version != version
             {
-                return Err(self.hole(&commit, link.version));
+                let previous = link.version;
+                // Both may have expired between the one read and the other.
+                return match self.has_expired_before(&commit, sequence, patience).await? {
+                    true => Ok(Covering::Expired),
+                    false => Err(self.hole(&commit, previous)),
+                };
             }
         }
     }
@@ -176,7 +181,7 @@ impl<S: Server> Reader<'_, S> {
                 None => return Ok(Some(best)),
                 Some(link) => {
                     let previous = link.previous();
-                    return match self.has_expired_before(&best, low - 1, patience).await {
+                    return match self.has_expired_before(&best, low - 1, patience).await? {
                         true => Ok(None),
                         false => Err(self.hole(&best, previous)),
                     };
@@ -236,6 +241,8 @@ impl<S: Server> Reader<'_, S> {
         if places.is_empty() {
             return Ok(Some(Vec::new()));
         }
+        let witnessed = head.with_witness(places);
+        let places = &witnessed[..];
         let mut asked = 0;
         loop {
             let reads = places.iter().map(|sequence| {
@@ -259,8 +266,8 @@ impl<S: Server> Reader<'_, S> {
                         if !head.has_place(oldest) {
                             return Ok(None);
                         }
-                        let left = places.iter().filter(|place| **place >= oldest);
-                        complete = left.count() == found.len();
+                        let mut left = places.iter().filter(|place| **place >= oldest);
+                        complete = left.all(|left| found.iter().any(|at| at.sequence == *left));
                     }
                     if complete {
                         let commits: Result<Vec<_>, _> =
@@ -279,7 +286,12 @@ impl<S: Server> Reader<'_, S> {
         }
     }
 
-    async fn wait(&self, fault: Fault, patience: &mut Patience) -> Result<(), StoreError> {
+    /// Pauses after a fault that may pass, as long as there is time.
+    pub(crate) async fn wait(
+        &self,
+        fault: Fault,
+        patience: &mut Patience,
+    ) -> Result<(), StoreError> {
         if !fault.may_pass() {
             return Err(fault.into_store_error(ACTION, &self.ledger.names.events_stream));
         }

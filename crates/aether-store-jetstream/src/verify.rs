@@ -7,7 +7,7 @@ use aether_core::{ActorId, Position, StoreError, Version};
 use crate::follow::{Follower, Wrong};
 use crate::message::Incarnation;
 use crate::newest::NewestMessage;
-use crate::read::incomplete;
+use crate::read::{EXTENDED_MAX, incomplete};
 use crate::scan::Scan;
 use crate::store::Shared;
 
@@ -150,7 +150,8 @@ pub(crate) async fn verify(
         expired_through: None,
         faults: Vec::new(),
     };
-    let counted = match expires {
+    let mut extended = 0;
+    let mut counted = match expires {
         true => 0,
         false => reader.count(&mut patience).await?,
     };
@@ -168,11 +169,13 @@ pub(crate) async fn verify(
     loop {
         let Some(stored) = scan.next(store, &subject, &mut patience).await? else {
             let fewer = scan.given() < counted && !report.faults.iter().any(is_missing);
-            let later = match fewer {
-                true => reader.later_tail(scan.tail(), &mut patience).await?,
-                false => None,
-            };
+            if !fewer || extended == EXTENDED_MAX {
+                break;
+            }
+            let (now, later) = reader.later_tail(scan.tail(), &mut patience).await?;
+            counted = counted.max(now);
             let Some(later) = later else { break };
+            extended += 1;
             scan.extend(later);
             continue;
         };
@@ -181,7 +184,7 @@ pub(crate) async fn verify(
         let expired = match (&wrong, &commit) {
             (Some(Wrong::Misplaced { says, .. }), Some(commit)) => {
                 let expired = reader.has_expired_before(commit, after, &mut patience);
-                expired.await.then_some(*says)
+                expired.await?.then_some(*says)
             }
             _ => None,
         };

@@ -1,8 +1,9 @@
 //! Publishing a commit until it is known what became of it.
 
+use std::fmt;
 use std::sync::atomic::Ordering;
 
-use aether_core::{Event, Indeterminate, StoreError, Version};
+use aether_core::{BoxError, Event, Indeterminate, StoreError, Version};
 use tokio::time::Instant;
 
 use super::ground::Ground;
@@ -106,6 +107,12 @@ impl<S: Server> Save<'_, S> {
                     self.unsettled.store(false, Ordering::Relaxed);
                     return Ok(Published::Beaten { by });
                 }
+                // Copies may have been stored and have expired as well: nobody knows.
+                (Step::Contradicted { .. } | Step::Doubt, _)
+                    if ledger.may_have_expired(sent.elapsed()) =>
+                {
+                    return Err(self.indeterminate(events, fault));
+                }
                 (Step::Contradicted { by }, slot) => {
                     if Box::pin(self.is_gone(ground, patience)).await? {
                         return Ok(self.expired());
@@ -160,7 +167,7 @@ impl<S: Server> Save<'_, S> {
         if ack.sequence <= mark {
             // A sequence that was used before: this is another stream, or one that lost its tail.
             if let Ok(state) = Box::pin(server.state(subject, 0, patience)).await {
-                if ledger.age_of(state.created) == Age::Later {
+                if ledger.age_of(state.created) == Age::Replaced {
                     return Err(ledger.made_anew(actor_id, ground.version()));
                 }
                 tracing::error!(
@@ -265,7 +272,11 @@ impl<S: Server> Save<'_, S> {
     }
 
     /// Nobody knows: the next save of this actor begins with a read.
-    fn indeterminate(&self, events: &[Event], fault: Fault) -> StoreError {
+    pub(super) fn indeterminate(
+        &self,
+        events: &[Event],
+        fault: impl Into<BoxError> + fmt::Display,
+    ) -> StoreError {
         tracing::debug!(%fault, "giving up without knowing whether the events were stored");
         if let Some(last) = events.last() {
             let actors = &self.reader.ledger.actors;

@@ -8,10 +8,12 @@ use aether_core::{Appended, Event, StoreError};
 use async_nats::jetstream::publish::PublishAck;
 use tokio::time::Instant;
 
+use super::server::CREATED;
 use super::*;
 use crate::decide::StreamState;
 use crate::errors::Fault;
 use crate::head::Head;
+use crate::ledger::Age;
 use crate::link::Wanted;
 use crate::message::Outgoing;
 use crate::patience::Patience;
@@ -25,6 +27,8 @@ struct Between<'t> {
     then: Mutex<Option<Box<dyn FnOnce() + Send + 't>>>,
     /// How often it answers that no head is kept, whatever is.
     heads_missed: AtomicU32,
+    /// How often it does not say what the stream is.
+    states_missed: AtomicU32,
     /// How many messages were asked for.
     reads: AtomicU32,
 }
@@ -44,6 +48,7 @@ impl<'t> Between<'t> {
             after,
             then: Mutex::new(Some(Box::new(then))),
             heads_missed: AtomicU32::new(0),
+            states_missed: AtomicU32::new(0),
             reads: AtomicU32::new(0),
         }
     }
@@ -90,6 +95,11 @@ impl Server for Between<'_> {
         sequence: u64,
         patience: &Patience,
     ) -> Result<StreamState, Fault> {
+        let missed = self.states_missed.load(Ordering::Relaxed);
+        if missed > 0 {
+            self.states_missed.store(missed - 1, Ordering::Relaxed);
+            return Err(Fault::NoResponders);
+        }
         let answer = self.server.state(subject, sequence, patience).await;
         self.answered(Asked::State);
         answer
@@ -216,6 +226,46 @@ fn a_head_that_is_counted_and_not_found_is_asked_for_again() {
     });
 }
 
+/// An election while it is asked whether a beginning has expired: no answer says that it has not.
+#[test]
+fn a_beginning_of_which_nobody_says_that_it_expired_is_not_a_hole() {
+    runtime().block_on(async {
+        let (server, [writer, ours]) = processes(EXPIRING);
+        let first = event(1);
+        for event in [first.clone(), event(2)] {
+            assert!(writer.save(Commit::event(event), None).await.is_none());
+        }
+        tokio::time::advance(EXPIRING.max_age * 2 / 3).await;
+        assert!(writer.save(Commit::event(event(3)), None).await.is_none());
+        tokio::time::advance(EXPIRING.max_age * 2 / 3).await;
+        let between = Between::plain(&server);
+        between.states_missed.store(5, Ordering::Relaxed);
+        let error = append(&between, &ours, Commit::event(first)).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::VersionConflict, "{error}");
+    });
+}
+
+#[test]
+fn an_earlier_stream_is_believed_only_when_it_lasts() {
+    runtime().block_on(async {
+        let (_, [process]) = processes::<1>(Weather::CALM);
+        let ledger = &process.ledger;
+        let ages = |created: u64| ledger.age_of(created);
+        assert_eq!(ages(CREATED), Age::Same);
+        assert_eq!(ages(CREATED + 1), Age::Replaced);
+        for _ in 0..2 {
+            assert_eq!(ages(CREATED - 1), Age::Earlier);
+            tokio::time::advance(ledger.deadline * 2 / 3).await;
+            assert_eq!(ages(CREATED - 1), Age::Earlier);
+            assert_eq!(ages(CREATED), Age::Same);
+        }
+        assert_eq!(ages(CREATED - 1), Age::Earlier);
+        tokio::time::advance(ledger.deadline).await;
+        assert_eq!(ages(CREATED - 1), Age::Replaced);
+    });
+}
+
 /// What is missing from the middle has not expired, whatever the age of the rest.
 #[test]
 fn a_hole_does_not_pass_for_what_has_expired() {
@@ -240,10 +290,17 @@ fn a_hole_does_not_pass_for_what_has_expired() {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Malformed, "{error}");
-        // Whether it was among the last is not known.
+        // Whether it was among the last is not known: here they are too many for all to be asked
+        // about, and here the first of them has expired.
         let error = append(&between, &ours, drafted(0)).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Malformed, "{error}");
-        assert_eq!(server.log().len(), 48);
+        let last = server.log().split_off(30);
+        server.set_log(last);
+        let mut log = server.log();
+        log.remove(3);
+        server.set_log(log);
+        let error = append(&between, &ours, drafted(0)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Malformed, "{error}");
     });
 }
 

@@ -67,6 +67,11 @@ impl Weather {
         max_age: Duration::from_secs(6),
         ..Self::STORM
     };
+    /// Sooner than a save gives up.
+    pub(super) const EXPIRING_SOON: Self = Self {
+        max_age: Duration::from_millis(1_600),
+        ..Self::STORM
+    };
 }
 
 #[derive(Debug)]
@@ -173,6 +178,10 @@ impl SimServer {
         self.sim(|sim| sim.lost.clone())
     }
 
+    pub(super) fn has_lost_nothing(&self) -> bool {
+        self.sim(|sim| sim.lost.is_empty())
+    }
+
     pub(super) fn faults(&self) -> HashMap<&'static str, usize> {
         self.sim(|sim| sim.faults.clone())
     }
@@ -238,6 +247,14 @@ impl Sim {
         rolls
     }
 
+    /// Whatever takes long takes a part of the age at which messages expire.
+    fn delay_max(&self, usual: u64) -> u64 {
+        match self.weather.max_age.as_millis() {
+            0 => usual,
+            age => usual.min(u64::try_from(age / 4).unwrap_or(u64::MAX)),
+        }
+    }
+
     /// How much of the log has expired.
     fn expired(&mut self) -> usize {
         let (age, now) = (self.weather.max_age, Instant::now());
@@ -268,7 +285,7 @@ impl Sim {
     /// Leaders change and messages are lost, between two requests. Who is asked now?
     fn happen(&mut self) -> Leader {
         let now = Instant::now();
-        let longest = self.random.u64(50..2_000);
+        let longest = self.random.u64(50..self.delay_max(2_000));
         if self.old.is_none() && self.random.u8(0..100) < self.weather.old_leader {
             let known = self.expired()..self.log.len();
             self.old = Some((known, now + Duration::from_millis(longest)));
@@ -311,7 +328,7 @@ impl Sim {
     }
 
     fn later(&mut self, subject: &str, message: &Outgoing) {
-        let millis = self.random.u64(1..3_000);
+        let millis = self.random.u64(1..self.delay_max(3_000));
         let due = Instant::now() + Duration::from_millis(millis);
         self.on_its_way
             .push((due, subject.to_owned(), message.clone()));

@@ -8,6 +8,8 @@ use aether_core::{
     EventDraft, EventStore as _, EventStoreExt as _, StoreError, StoreErrorKind as Kind, Version,
 };
 
+use aether_store_jetstream::{HistoryFault, HistoryFaultKind};
+
 use crate::SECOND;
 use crate::support::behind::{Behind, behind_a_proxy, created};
 use crate::support::books::messages;
@@ -348,4 +350,38 @@ async fn messages_that_are_counted_and_not_given_are_reported_after_the_last_eve
     // The tail alone says nothing about what is before it.
     let newest = store.get_events(&id, 2.into()).await.unwrap();
     assert_eq!(newest, events[1..]);
+}
+
+/// What is stored while it is read does not stand in for what is missing.
+#[tokio::test]
+async fn a_message_that_is_not_given_is_missed_though_others_write_all_the_while() {
+    let behind = behind_a_proxy("meanwhile", SECOND).await;
+    let id = actor("order-1");
+    for version in 1..=20 {
+        behind.direct.save_event(event(&id, version)).await.unwrap();
+    }
+    let subject = behind.store.events_subject(&id);
+    let created = created(&behind.direct).await;
+    let fresh = behind.fresh().await;
+    // One more is stored before each count; one is counted that is never given.
+    let mut stored = 0;
+    behind.proxy.rule(move |published| {
+        if published.subject.contains("STREAM.INFO") {
+            stored += 1;
+            let counted = stored + 1;
+            let state = format!(
+                r#"{{"first_seq":1,"last_seq":{stored},"subjects":{{"{subject}":{counted}}}}}"#
+            );
+            Action::Answer(format!(r#"{{"created":"{created}","state":{state}}}"#))
+        } else if published.asks_for_last() {
+            Action::Replace(format!(r#"{{"seq":{stored}}}"#))
+        } else {
+            Action::Pass
+        }
+    });
+    let read = behind.store.get_events(&id, Version::ZERO).await;
+    assert_eq!(read.unwrap_err().kind(), Kind::Malformed);
+    let report = fresh.verify(&id).await.unwrap();
+    let uncounted = |fault: &HistoryFault| matches!(fault.kind, HistoryFaultKind::Uncounted { .. });
+    assert!(report.faults.iter().any(uncounted), "{report:?}");
 }

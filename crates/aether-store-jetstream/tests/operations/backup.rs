@@ -1,7 +1,7 @@
 //! Streams backed up and restored as the guide says, through the calls that `nats stream backup` and
 //! `restore` make.
 
-use aether_core::{ActorSnapshot, EventStoreExt as _, SnapshotStore as _, Version};
+use aether_core::{ActorSnapshot, EventStoreExt as _, SnapshotStore as _, StoreErrorKind, Version};
 use aether_store_jetstream::async_nats::{Client, Message, jetstream};
 use aether_store_jetstream::{JetStreamConfig, JetStreamStore, Retention, Risk};
 use bytes::Bytes;
@@ -124,8 +124,18 @@ async fn a_backup_brings_everything_back_that_was_there_when_it_was_made() {
         assert_eq!(&restored["state"]["messages"], messages, "{restored}");
     }
 
-    // A service that was not stopped stores nothing on top of what it had saved.
-    before.save_event(event(&ids[0], 5)).await.unwrap_err();
+    // A service that was not stopped stores nothing on top of what it had saved: a stream that is
+    // made anew, or a commit that is nowhere to be found.
+    let error = before.save_event(event(&ids[0], 5)).await.unwrap_err();
+    let kinds = [
+        StoreErrorKind::HistoryRegressed,
+        StoreErrorKind::Indeterminate,
+    ];
+    assert!(kinds.contains(&error.kind()), "{error}");
+    let orders = jetstream::new(operator.clone());
+    let orders = orders.get_stream("orders").await.unwrap();
+    let state = &orders.cached_info().state;
+    assert_eq!(backups[0].state["last_seq"], state.last_sequence);
 
     let after = store(User("service")).await;
     let missed = |risk: &Risk| matches!(risk, Risk::HeadsMissed { .. });
