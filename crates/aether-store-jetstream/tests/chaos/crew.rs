@@ -91,8 +91,14 @@ impl Crew {
                 if started.elapsed() >= SETTLING {
                     let (process, log) = worker.logs.last().unwrap();
                     let lines = log::read(log);
-                    let last = &lines[lines.len().saturating_sub(20)..];
-                    panic!("worker {process} does not end; its last lines: {last:#?}");
+                    let (open, last) = (log::open(&lines), lines.last());
+                    let before = threads(child.id());
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    let after = threads(child.id());
+                    panic!(
+                        "worker {process} does not end; it has {open:#?} and, last of all, \
+                         {last:#?}; its threads, a second apart: {before:#?} {after:#?}"
+                    );
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -147,4 +153,22 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The threads of a process: names, states, and ticks of the processor so far; where the system
+/// says so.
+fn threads(process: u32) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
+    let tasks = tasks.into_iter().flatten().flatten();
+    let told = tasks.filter_map(|task| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).ok()?;
+        let waits = std::fs::read_to_string(task.path().join("wchan")).unwrap_or_default();
+        let (name, rest) = stat.split_once('(')?.1.split_once(") ")?;
+        let fields: Vec<&str> = rest.split(' ').collect();
+        let (state, user, system) = (fields.first()?, fields.get(11)?, fields.get(12)?);
+        Some(format!(
+            "{name}: {state} in {waits}, {user} + {system} ticks"
+        ))
+    });
+    told.collect()
 }

@@ -3,6 +3,7 @@
 //! A worker that is killed leaves a log that is still good: what was begun and has no end may
 //! have been stored or not.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -176,4 +177,20 @@ pub(crate) fn read(path: &Path) -> Vec<Line> {
         }
     }
     lines
+}
+
+/// What was begun and has not ended.
+pub(crate) fn open(lines: &[Line]) -> Vec<&Line> {
+    let ended: HashSet<u64> = lines
+        .iter()
+        .filter_map(|line| match line {
+            Line::Ended { op, .. } | Line::ReadEnded { op, .. } => Some(*op),
+            _ => None,
+        })
+        .collect();
+    let open = |line: &&Line| match line {
+        Line::Attempt { op, .. } | Line::ReadBegan { op, .. } => !ended.contains(op),
+        _ => false,
+    };
+    lines.iter().filter(open).collect()
 }
