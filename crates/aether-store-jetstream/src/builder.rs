@@ -224,6 +224,7 @@ impl JetStreamStoreBuilder {
             config.deadline,
             Actors::new(config.cache_actors),
         );
+        ledger.replicated = events.replicas > 1;
         observer.counts_from_zero();
         ledger.observer = observer;
         let notifier = self.broadcaster.map(|(namespace, broadcaster)| {

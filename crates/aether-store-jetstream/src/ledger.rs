@@ -27,6 +27,8 @@ pub(crate) struct Ledger {
     pub(crate) deadline: Duration,
     pub(crate) actors: Actors,
     pub(crate) observer: Observer,
+    /// Whether two answers may come from two servers.
+    pub(crate) replicated: bool,
     /// The highest sequence that was seen: whatever is stored from now on has a higher one.
     mark: AtomicU64,
     /// How often the connection had been made when the stream was last seen to be the same.
@@ -50,6 +52,7 @@ impl Ledger {
         Self {
             headers: CommitHeaders::new(&names.events_stream, form),
             observer: Observer::new(&names),
+            replicated: true,
             names,
             form,
             incarnation,

@@ -1,8 +1,11 @@
 //! Reading an actor's newest commit, and not believing an answer that is older than what is known.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aether_core::{ActorId, StoreError, Version};
+
+use tokio::time::Instant;
 
 use crate::chain::{Digest, Link};
 use crate::decide::{Place, StreamState, Verdict, weigh};
@@ -22,6 +25,9 @@ const OUTDATED_BEFORE_DOUBT: u32 = 2;
 /// After how many outdated answers a known commit that has expired, and of which only an older head
 /// is kept, is taken for gone.
 const OUTDATED_BEFORE_GONE: u32 = 5;
+/// How long an old leader may answer beside a new one: a little less than the default deadline, and as
+/// long as the longest election that was seen.
+const OUTDATED_MAX: Duration = Duration::from_secs(9);
 /// How often one server is asked for what another may know better.
 const ASKED_MAX: u32 = 3;
 
@@ -174,6 +180,7 @@ impl<S: Server> Reader<'_, S> {
             last_by_subj: self.subject,
         };
         let at_least = floor.map_or(0, |floor| floor.sequence);
+        let asked_since = Instant::now();
         let mut outdated = 0;
         loop {
             let fault = match self.server.message(wanted, patience).await {
@@ -196,7 +203,7 @@ impl<S: Server> Reader<'_, S> {
                 return Err(fault.into_store_error(ACTION, &self.ledger.names.events_stream));
             }
             if !patience.pause().await {
-                return Err(self.out_of_patience(fault));
+                return Err(self.out_of_patience(fault, asked_since));
             }
             self.ledger.observer.rereads(&fault);
             tracing::debug!(subject = self.subject, %fault, "reading the last message again");
@@ -418,9 +425,12 @@ impl<S: Server> Reader<'_, S> {
         regressed(self.actor_id, floor.version, detail)
     }
 
-    fn out_of_patience(&self, fault: Fault) -> StoreError {
+    /// That messages are counted and none is found are two answers. Of several replicas they may
+    /// come from an old leader and from a new one: there it has to last longer than that does.
+    fn out_of_patience(&self, fault: Fault, asked_since: Instant) -> StoreError {
+        let lasted = !self.ledger.replicated || asked_since.elapsed() >= OUTDATED_MAX;
         match fault {
-            Fault::Unreadable { messages } => {
+            Fault::Unreadable { messages } if lasted => {
                 let reason = format!(
                     "the server counts {messages} message(s) on {:?} and finds no last one",
                     self.subject
@@ -496,6 +506,7 @@ impl<S: Server> Reader<'_, S> {
         counted: u64,
         patience: &mut Patience,
     ) -> Result<NewestMessage, StoreError> {
+        let asked_since = Instant::now();
         let mut counted = counted;
         let mut emptied = 0;
         loop {
@@ -508,7 +519,7 @@ impl<S: Server> Reader<'_, S> {
             let fault = Fault::Unreadable { messages: counted };
             self.ledger.observer.rereads(&fault);
             if !patience.pause().await {
-                return Err(self.out_of_patience(fault));
+                return Err(self.out_of_patience(fault, asked_since));
             }
             match self.count(patience).await? {
                 0 => {

@@ -260,7 +260,7 @@ fn check_saves(seed: u64, all: &[Tried], stored: &HashSet<EventId>, lost: &HashS
             // A copy on its way may be stored yet, where the very sequence that it expects is used
             // again for the same actor: the chain tells.
             Ended::Failed(StoreErrorKind::HistoryRegressed) if lossy => {}
-            // Malformed: the new leader counts what an old one does not find, for too long.
+            // Malformed: where something was lost.
             Ended::Failed(StoreErrorKind::Unavailable | StoreErrorKind::Malformed) => {
                 check_not_stored(seed, all, tried, there);
             }

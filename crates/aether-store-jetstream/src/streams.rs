@@ -45,6 +45,7 @@ pub(crate) struct Checked {
     pub(crate) incarnation: Incarnation,
     /// The largest message that the stream takes; none where it has no limit of its own.
     pub(crate) message_bytes_max: Option<usize>,
+    pub(crate) replicas: usize,
 }
 
 /// Makes the streams that are missing, checks those that are there, and warns of what is risky.
@@ -152,6 +153,7 @@ impl Checked {
         Self {
             incarnation: Incarnation(u64::try_from(info.created.unix_nanos()).unwrap_or(0)),
             message_bytes_max: usize::try_from(size).ok().filter(|size| *size > 0),
+            replicas: info.config.num_replicas,
         }
     }
 }
