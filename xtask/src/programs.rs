@@ -4,8 +4,8 @@ use std::fmt;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, ensure};
-use cargo_metadata::TargetKind;
+use anyhow::{Context as _, Result};
+use cargo_metadata::{Target, TargetKind};
 use clap::ValueEnum;
 use tokio::process::Command;
 
@@ -45,11 +45,10 @@ pub(crate) async fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<Exi
         }
         return Ok(ExitCode::SUCCESS);
     };
-    let name = name.to_string();
-    has_target(workspace, &TargetKind::Bench, &name)?;
-    let mut command = cargo(["bench", "--package", PACKAGE, "--bench", &name]);
+    let mut command = bench_command(workspace, name)?;
     // Built before the server runs, which shall have nothing but the benchmark to do.
-    let mut build = cargo(["bench", "--package", PACKAGE, "--bench", &name, "--no-run"]);
+    let mut build = bench_command(workspace, name)?;
+    build.arg("--no-run");
     Given::tell_nothing(&mut build);
     let built = process::run(build).await?;
     if !built.success() {
@@ -67,7 +66,7 @@ pub(crate) async fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<Exi
 
 /// `cargo xtask chaos`: ends with the program's own exit code.
 pub(crate) async fn chaos(workspace: &Workspace, args: &ChaosArgs) -> Result<ExitCode> {
-    has_target(workspace, &TargetKind::Test, "chaos")?;
+    target(workspace, &TargetKind::Test, "chaos")?;
     let wanted = Wanted::process(args.server_version.clone());
     let program = program::ours(&wanted, workspace).await?;
     let seed = match args.seed {
@@ -99,14 +98,38 @@ fn pass_on(command: &mut Command, args: &[std::ffi::OsString]) {
     }
 }
 
+/// What builds a benchmark and runs it, with the features that its target says it requires.
+fn bench_command(workspace: &Workspace, name: Benchmark) -> Result<Command> {
+    let name = name.to_string();
+    let features = target(workspace, &TargetKind::Bench, &name)?
+        .required_features
+        .join(",");
+    let mut command = cargo(["bench", "--package", PACKAGE, "--bench", &name]);
+    command.args(["--features", &features]);
+    Ok(command)
+}
+
 /// Says plainly that there is none, which cargo does at length.
-fn has_target(workspace: &Workspace, kind: &TargetKind, name: &str) -> Result<()> {
-    let there = workspace
+fn target<'w>(workspace: &'w Workspace, kind: &TargetKind, name: &str) -> Result<&'w Target> {
+    workspace
         .members()
         .into_iter()
         .filter(|package| *package.name == PACKAGE)
         .flat_map(|package| &package.targets)
-        .any(|target| target.kind.contains(kind) && target.name == name);
-    ensure!(there, "{PACKAGE} has no {kind} target `{name}`");
-    Ok(())
+        .find(|target| target.kind.contains(kind) && target.name == name)
+        .with_context(|| format!("{PACKAGE} has no {kind} target `{name}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// cargo does not build it without.
+    #[test]
+    fn the_jetstream_benchmark_gets_the_feature_that_it_requires() {
+        let workspace = Workspace::find().unwrap();
+        let command = bench_command(&workspace, Benchmark::Jetstream).unwrap();
+        let arguments: Vec<_> = command.as_std().get_args().collect();
+        assert!(arguments.ends_with(&["--features".as_ref(), "_bench".as_ref()]));
+    }
 }
