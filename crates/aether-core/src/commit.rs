@@ -127,16 +127,7 @@ impl Commit {
     /// actor, where a version does not rise, where an id repeats.
     pub fn events(events: impl IntoIterator<Item = Event>) -> Result<Self, InvalidCommit> {
         let mut events: Vec<Event> = events.into_iter().collect();
-        check_members(events.iter().map(|e| (e.actor_id(), e.id())))?;
-        for (index, pair) in events.windows(2).enumerate() {
-            if pair[1].version() <= pair[0].version() {
-                return Err(InvalidCommit::VersionsOutOfOrder {
-                    previous: pair[0].version(),
-                    version: pair[1].version(),
-                    index: index + 1,
-                });
-            }
-        }
+        check_events(&events)?;
         Ok(Self::new(match events.pop() {
             Some(only) if events.is_empty() => CommitContent::Event(only),
             last => {
@@ -317,8 +308,25 @@ impl From<Event> for Commit {
 
 /// The last 8 bytes, or what there is of them.
 fn end(bytes: &[u8]) -> u64 {
-    let last = bytes.iter().rev().take(8);
-    last.fold(0, |number, byte| number << 8 | u64::from(*byte))
+    match bytes.last_chunk() {
+        Some(last) => u64::from_be_bytes(*last),
+        None => bytes.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)),
+    }
+}
+
+/// Whether these can be the events of one commit: [`Commit::events`].
+pub(crate) fn check_events(events: &[Event]) -> Result<(), InvalidCommit> {
+    check_members(events.iter().map(|e| (e.actor_id(), e.id())))?;
+    for (index, pair) in events.windows(2).enumerate() {
+        if pair[1].version() <= pair[0].version() {
+            return Err(InvalidCommit::VersionsOutOfOrder {
+                previous: pair[0].version(),
+                version: pair[1].version(),
+                index: index + 1,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn check_members<'a>(
@@ -342,12 +350,19 @@ fn check_members<'a>(
         }
     }
     // By their ends first, as numbers: there most ids differ from all others.
-    let keyed = |(_, id): (_, &'a EventId)| (end(id.as_bytes()), id.as_bytes(), id);
-    let mut ids: Vec<_> = members.map(keyed).collect();
-    ids.sort_unstable_by_key(|(end, bytes, _)| (*end, *bytes));
-    match ids.windows(2).find(|pair| pair[0].1 == pair[1].1) {
+    let mut ends: Vec<u64> = members.clone().map(|(_, id)| end(id.as_bytes())).collect();
+    ends.sort_unstable();
+    if ends.windows(2).all(|pair| pair[0] != pair[1]) {
+        return Ok(());
+    }
+    let mut ids: Vec<&EventId> = members.map(|(_, id)| id).collect();
+    ids.sort_unstable_by_key(|id| id.as_bytes());
+    match ids
+        .windows(2)
+        .find(|pair| pair[0].as_bytes() == pair[1].as_bytes())
+    {
         Some(pair) => Err(InvalidCommit::RepeatedId {
-            id: pair[0].2.clone(),
+            id: pair[0].clone(),
         }),
         None => Ok(()),
     }

@@ -8,11 +8,15 @@
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::commit::check_events;
 use crate::event::Content;
 use crate::{
     ActorId, ActorSnapshot, BoxError, CommandId, Commit, CommitContent, Event, EventId, EventType,
     InvalidCommit, InvalidEvent, Metadata, Payload, Position, Timestamp, Version,
 };
+
+/// About what MessagePack takes for an event beside its data: how much room to begin with.
+const ENVELOPE_BYTES: usize = 64;
 
 /// In which of its two forms something is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -77,12 +81,15 @@ impl WireForm {
     /// [`WireError::Commit`] where they are not one commit ([`Commit::events`]);
     /// [`WireError::Json`] where the data has no form in JSON.
     pub fn encode_commit(self, events: &[Event]) -> Result<Vec<u8>, WireError> {
-        let commit = Commit::events(events.iter().cloned())?;
+        check_events(events)?;
+        let actor_id = events.first().ok_or(InvalidCommit::Empty)?.actor_id();
         match self {
             Self::MessagePack => {
-                let rows = Rows(events);
-                rmp_serde::to_vec(&(Self::FORMAT, commit.actor_id(), rows))
-                    .map_err(|e| WireError::Encode(e.into()))
+                let data: usize = events.iter().map(|e| e.data().as_msgpack().len()).sum();
+                let mut bytes = Vec::with_capacity(data + events.len() * ENVELOPE_BYTES);
+                rmp_serde::encode::write(&mut bytes, &(Self::FORMAT, actor_id, Rows(events)))
+                    .map_err(|e| WireError::Encode(e.into()))?;
+                Ok(bytes)
             }
             Self::Json => serde_json::to_vec(events).map_err(|e| WireError::Json(e.into())),
         }

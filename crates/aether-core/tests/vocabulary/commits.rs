@@ -124,6 +124,24 @@ fn an_id_is_in_a_commit_once() {
     );
 }
 
+/// Whatever they look like: ends are compared before whole ids.
+#[test]
+fn ids_that_end_alike_are_not_the_same() {
+    let ids = ["12345678", "a-12345678", "b-12345678", "\0a", "a", "b-"];
+    let named = |(number, id): (u64, &str)| {
+        let id = EventId::new(id).unwrap();
+        event(number).to_draft().id(id).at(version(number)).unwrap()
+    };
+    let events: Vec<Event> = (1..).zip(ids).map(named).collect();
+    Commit::events(events.clone()).unwrap();
+    for (id, event) in ids.iter().zip(&events) {
+        let again = event.to_draft().at(version(9)).unwrap();
+        let error = Commit::events([events.clone(), vec![again]].concat()).unwrap_err();
+        let id = EventId::new(id).unwrap();
+        assert_eq!(error, InvalidCommit::RepeatedId { id });
+    }
+}
+
 #[test]
 fn a_commit_gives_back_what_it_was_made_of() {
     let one = event(4);
