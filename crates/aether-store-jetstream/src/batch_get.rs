@@ -37,6 +37,7 @@ pub(crate) struct Page {
     from: u64,
     /// The sequence of the message before; 0 at first, as the server counts too.
     last: u64,
+    given: u32,
 }
 
 impl Page {
@@ -60,7 +61,13 @@ impl Page {
             subject: subject.to_owned(),
             from,
             last: 0,
+            given: 0,
         })
+    }
+
+    /// How many messages were given so far.
+    pub(crate) fn given(&self) -> u32 {
+        self.given
     }
 
     /// The next message; none at the end of the page, which need not be the end of the subject.
@@ -96,6 +103,7 @@ impl Page {
         }
         self.from = sequence + 1;
         self.last = sequence;
+        self.given += 1;
         Ok(Stored {
             subject: self.subject.as_str().into(),
             sequence,

@@ -21,8 +21,9 @@ pub(crate) struct Scan {
     /// The next message has at least this sequence.
     next: u64,
     page: Option<Page>,
-    /// How many messages are asked for at once. Halved with every fault: the client's own buffer
-    /// may be too small for more, and what does not fit is lost.
+    /// How many messages are asked for at once. Halved where a page breaks off: the client's own
+    /// buffer may be too small for it, and what does not fit is lost. One more after each whole
+    /// page, as it may have been the connection that broke.
     page_messages: u32,
     /// How many messages are read by themselves before a page is tried again.
     alone: u32,
@@ -110,13 +111,14 @@ impl Scan {
                 }
                 Err(fault) => fault,
             };
-            self.page = None;
+            if self.page.take().is_some_and(|page| page.given() > 0) {
+                self.page_messages = (self.page_messages / 2).max(1);
+            }
             self.retrying = true;
             if !alone {
                 self.alone = self.alone_next;
                 self.alone_next = self.alone_next.saturating_mul(2);
             }
-            self.page_messages = (self.page_messages / 2).max(1);
             if !fault.may_pass() {
                 let stream = &server.events_stream;
                 return Err(fault.into_store_error("read the actor's events", stream));
@@ -135,10 +137,13 @@ impl Scan {
         server: &JetStream,
         subject: &str,
     ) -> Result<Option<Stored>, Fault> {
-        if let Some(open) = &mut self.page
-            && let Some(stored) = open.next().await?
-        {
-            return Ok(Some(stored));
+        if let Some(open) = &mut self.page {
+            if let Some(stored) = open.next().await? {
+                return Ok(Some(stored));
+            }
+            if open.given() >= self.page_messages {
+                self.page_messages = (self.page_messages + 1).min(PAGE_MESSAGES);
+            }
         }
         let stream = &server.events_stream;
         let (from, messages) = (self.next, self.page_messages);

@@ -1,7 +1,8 @@
 //! Answers that are not the truth: lost, outdated, forged, or hiding damage.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use aether_core::{
@@ -293,6 +294,41 @@ async fn a_history_of_which_no_page_ever_comes_is_read_message_by_message() {
     // After 1, 2, 4, … messages more, not after each of them.
     let asked = asked.load(Ordering::SeqCst);
     assert!((2..=9).contains(&asked), "{asked}");
+}
+
+/// As on a connection that breaks again and again for a while, in the middle of a page.
+#[tokio::test]
+async fn after_pages_that_broke_off_a_history_is_read_in_long_ones_again() {
+    const COUNT: u32 = 1_500;
+    /// Until one message is asked for at a time.
+    const BROKEN: usize = 8;
+    let behind = behind_a_proxy("broken-off", SECOND).await;
+    let id = actor("order-1");
+    for version in 1..=COUNT {
+        behind.direct.save_event(event(&id, version)).await.unwrap();
+    }
+    let broken = Arc::new(Mutex::new(HashSet::new()));
+    let breaking = broken.clone();
+    behind.proxy.sift(move |frame| {
+        let frame = String::from_utf8_lossy(frame);
+        let is_second =
+            frame.contains("Nats-Last-Sequence: ") && !frame.contains("Nats-Last-Sequence: 0\r\n");
+        let inbox = frame.split(' ').nth(1).unwrap_or_default();
+        let mut broken = breaking.lock().unwrap();
+        !(is_second && broken.len() < BROKEN && broken.insert(inbox.to_owned()))
+    });
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    behind.proxy.rule(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Action::Pass
+    });
+    let events = behind.store.get_events(&id, Version::ZERO).await.unwrap();
+    assert_eq!(events.len(), COUNT as usize);
+    assert_eq!(broken.lock().unwrap().len(), BROKEN);
+    // Pages of 1, 2, 3, … messages.
+    let asked = asked.load(Ordering::SeqCst);
+    assert!(asked < 150, "{asked} requests");
 }
 
 #[tokio::test]

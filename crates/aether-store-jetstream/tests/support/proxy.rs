@@ -30,14 +30,14 @@ pub(crate) struct Faults {
     pub(crate) down_after_commit: AtomicBool,
     /// What becomes of what the client publishes.
     rule: Mutex<Option<Rule>>,
-    /// Is shown what the server sends.
-    listener: Mutex<Option<Listener>>,
+    /// Is shown what the server sends, and says whether the client gets it.
+    sieve: Mutex<Option<Sieve>>,
     /// To the server, on the newest connection.
     to_server: Mutex<Option<UnboundedSender<Vec<u8>>>>,
 }
 
 type Rule = Box<dyn FnMut(&Published) -> Action + Send>;
-type Listener = Box<dyn FnMut(&[u8]) + Send>;
+type Sieve = Box<dyn FnMut(&[u8]) -> bool + Send>;
 
 /// An answer, and the connection on which it is to be given.
 struct Held {
@@ -96,8 +96,16 @@ impl Proxy {
     }
 
     /// From now on this is shown each frame that the server sends.
-    pub(crate) fn listen(&self, listener: impl FnMut(&[u8]) + Send + 'static) {
-        *self.faults.listener.lock().unwrap() = Some(Box::new(listener));
+    pub(crate) fn listen(&self, mut listener: impl FnMut(&[u8]) + Send + 'static) {
+        self.sift(move |frame| {
+            listener(frame);
+            true
+        });
+    }
+
+    /// From now on this says for each frame that the server sends whether the client gets it.
+    pub(crate) fn sift(&self, sieve: impl FnMut(&[u8]) -> bool + Send + 'static) {
+        *self.faults.sieve.lock().unwrap() = Some(Box::new(sieve));
     }
 
     /// How many acknowledgements are held back now.
@@ -154,6 +162,10 @@ async fn accept(listener: TcpListener, server: String, faults: Arc<Faults>) {
 
 /// Passes both ways until either ends, or the server is gone.
 async fn pass(client: TcpStream, upstream: TcpStream, faults: Arc<Faults>) {
+    // Frames go out one by one, and shall not wait for the acknowledgement of the one before.
+    for connection in [&client, &upstream] {
+        connection.set_nodelay(true).ok();
+    }
     let (from_client, mut to_client) = client.into_split();
     let (from_server, mut to_server) = upstream.into_split();
     let (mut from_client, mut from_server) =
@@ -207,10 +219,11 @@ async fn pass(client: TcpStream, upstream: TcpStream, faults: Arc<Faults>) {
             let Some(bytes) = bytes else {
                 return std::io::Result::Ok(());
             };
-            if let Some(listener) = faults.listener.lock().unwrap().as_mut() {
-                listener(&bytes);
-            }
-            if loses(&bytes, &faults) || holds(&bytes, &faults, &answers) {
+            let sifted = match faults.sieve.lock().unwrap().as_mut() {
+                Some(sieve) => !sieve(&bytes),
+                None => false,
+            };
+            if sifted || loses(&bytes, &faults) || holds(&bytes, &faults, &answers) {
                 continue;
             }
             to_client.write_all(&bytes).await?;
