@@ -3,9 +3,10 @@
 //! Any replica answers, so what comes may be the truth of a moment ago: whoever reads knows
 //! where the end is, and asks again where it was not reached. No consumer is made.
 
-use async_nats::{HeaderMap, Message, StatusCode};
+use async_nats::{Message, StatusCode};
 use serde::Serialize;
 
+use crate::direct_get::{number, refused, stored};
 use crate::errors::Fault;
 use crate::link::{Answers, Link};
 use crate::message::Stored;
@@ -13,19 +14,18 @@ use crate::message::Stored;
 /// The most messages of one page.
 pub(crate) const PAGE_MESSAGES: u32 = 256;
 /// After how many bytes a page ends; its last message may pass it.
-const PAGE_BYTES: u32 = 1 << 20;
+pub(crate) const PAGE_BYTES: u32 = 1 << 20;
 
-const NATS_SUBJECT: &str = "Nats-Subject";
-const NATS_SEQUENCE: &str = "Nats-Sequence";
 /// The sequence of the message before, within one answer.
 const NATS_LAST_SEQUENCE: &str = "Nats-Last-Sequence";
 
-#[derive(Serialize)]
-struct BatchRequest<'a> {
-    batch: u32,
-    max_bytes: u32,
-    seq: u64,
-    next_by_subj: &'a str,
+/// A request for so many messages on a subject, the first of which has at least this sequence.
+#[derive(Debug, Serialize)]
+pub(crate) struct BatchRequest<'a> {
+    pub(crate) batch: u32,
+    pub(crate) max_bytes: u32,
+    pub(crate) seq: u64,
+    pub(crate) next_by_subj: &'a str,
 }
 
 /// One page of messages while it arrives. Dropping it leaves nothing behind but an unsubscribe.
@@ -79,21 +79,16 @@ impl Page {
             None => self.check(message).map(Some),
             // 204: the end of the page. 404: there is nothing from here on.
             Some(status) if status.as_u16() == 204 || status == StatusCode::NOT_FOUND => Ok(None),
-            Some(StatusCode::NO_RESPONDERS) => Err(Fault::NoResponders),
-            Some(status) => {
-                let text = message.description.unwrap_or_default();
-                Err(Fault::Garbled(format!("status {status} {text}")))
-            }
+            Some(status) => Err(refused(status, message.description)),
         }
     }
 
     /// Checks that nothing is missing between this message and the one before: a client that is
     /// too slow for its own subscription drops messages in silence.
     fn check(&mut self, message: Message) -> Result<Stored, Fault> {
-        let headers = message.headers.unwrap_or_default();
-        let sequence = number(&headers, NATS_SEQUENCE)?;
-        let before = number(&headers, NATS_LAST_SEQUENCE)?;
-        let subject = last(&headers, NATS_SUBJECT)?;
+        let stored = stored(message)?;
+        let before = number(&stored.headers, NATS_LAST_SEQUENCE)?;
+        let (subject, sequence) = (stored.subject.as_str(), stored.sequence);
         if subject != self.subject || sequence < self.from || before != self.last {
             return Err(Fault::Garbled(format!(
                 "message {sequence} on {subject:?} after {before}, where one on {:?} of at least \
@@ -104,25 +99,6 @@ impl Page {
         self.from = sequence + 1;
         self.last = sequence;
         self.given += 1;
-        Ok(Stored {
-            subject: self.subject.as_str().into(),
-            sequence,
-            headers,
-            body: message.payload,
-        })
+        Ok(stored)
     }
-}
-
-/// The server's own headers come after those that were stored, which may have the same names.
-fn last<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h str, Fault> {
-    headers
-        .get_last(name)
-        .map(|value| value.as_str())
-        .ok_or_else(|| Fault::Garbled(format!("header {name} is missing")))
-}
-
-fn number(headers: &HeaderMap, name: &'static str) -> Result<u64, Fault> {
-    let text = last(headers, name)?;
-    text.parse()
-        .map_err(|_| Fault::Garbled(format!("header {name} is {text:?}")))
 }

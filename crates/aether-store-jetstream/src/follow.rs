@@ -4,7 +4,7 @@ use std::fmt;
 
 use aether_core::{ActorId, Version};
 
-use crate::chain::Link;
+use crate::chain::{Digest, Link};
 use crate::message::{Stored, StoredCommit};
 
 /// What is wrong with a message where it stands in its history.
@@ -56,7 +56,7 @@ enum Before {
     /// A message that can't be read. The last version of those before it is known.
     Unreadable { last: Version },
     /// This commit, which ends with this version.
-    Commit { last: Version, stored: Stored },
+    Commit { last: Version, digest: Digest },
 }
 
 impl Before {
@@ -101,9 +101,10 @@ impl Follower {
                 Err(reason) => return (None, Some(Wrong::Malformed(reason))),
             }
         };
+        let digest = commit.as_ref().map(|commit: &StoredCommit| commit.digest);
         self.before = Before::Commit {
             last: span.last,
-            stored: stored.clone(),
+            digest: digest.unwrap_or_else(|| stored.digest()),
         };
         (commit, wrong)
     }
@@ -116,8 +117,8 @@ fn compare(before: &Before, link: &Link) -> Option<Wrong> {
         // What can't be read was reported, and may be what it says.
         (Before::Unreadable { .. }, _) => None,
         _ if says != found => Some(Wrong::Misplaced { says, found }),
-        (Before::Commit { stored, .. }, Link::After(link)) => {
-            (stored.digest() != link.digest).then_some(Wrong::Changed { version: found })
+        (Before::Commit { digest, .. }, Link::After(link)) => {
+            (*digest != link.digest).then_some(Wrong::Changed { version: found })
         }
         (Before::Commit { .. } | Before::Nothing, _) => None,
     }

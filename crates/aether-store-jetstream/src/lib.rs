@@ -169,6 +169,7 @@ mod chain;
 mod config;
 mod decide;
 mod denials;
+mod direct_get;
 mod errors;
 mod follow;
 mod head;
@@ -197,6 +198,7 @@ mod stream_config;
 mod streams;
 mod token;
 mod trace_context;
+mod trail;
 mod verify;
 
 pub use async_nats;

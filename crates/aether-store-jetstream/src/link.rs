@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::denials::{Denials, Watch};
+use crate::direct_get;
 use crate::errors::Fault;
 use crate::message::{Outgoing, Stored};
 use crate::patience::Patience;
@@ -128,6 +129,23 @@ impl Link {
             Err(fault) if fault.code() == Some(ErrorCode::NO_MESSAGE_FOUND) => Ok(None),
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Reads one message from any replica of the stream; none where that finds none.
+    ///
+    /// What is there is so for ever; what is not may not be there yet. Of a [batch](crate::batch_get)
+    /// it is the first message.
+    pub(crate) async fn direct(
+        &self,
+        stream: &str,
+        wanted: &(impl Serialize + Sync),
+        patience: &Patience,
+    ) -> Result<Option<Stored>, Fault> {
+        let body = serde_json::to_vec(wanted).map_err(|e| Fault::Garbled(e.to_string()))?;
+        let timeout = patience.for_request(self.request_timeout);
+        let subject = format!("{API}.DIRECT.GET.{stream}");
+        let answer = self.request(&subject, None, body.into(), timeout).await?;
+        direct_get::found(answer)
     }
 
     /// Sends a request that is answered by several messages, or by a denial.

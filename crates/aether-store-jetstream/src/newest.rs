@@ -16,7 +16,7 @@ use crate::ledger::{Age, Ledger, regressed};
 use crate::link::Wanted;
 use crate::message::{Stored, StoredCommit};
 use crate::patience::Patience;
-use crate::server::Server;
+use crate::server::{JetStream, Server};
 
 const ACTION: &str = "read the actor's last event";
 
@@ -77,6 +77,55 @@ pub(crate) struct Reader<'s, S> {
     pub(crate) ledger: &'s Ledger,
     pub(crate) actor_id: &'s ActorId,
     pub(crate) subject: &'s str,
+}
+
+impl Reader<'_, JetStream> {
+    /// The newest commit, by one answer; none where that leaves any doubt, be it only silence.
+    ///
+    /// Where there is one server it is asked in the quickest way.
+    ///
+    /// # Errors
+    ///
+    /// Where asking again is of no use.
+    pub(crate) async fn glance(
+        &self,
+        patience: &Patience,
+    ) -> Result<Option<(Stored, StoredCommit)>, StoreError> {
+        let floor = self.floor();
+        let wanted = Wanted::Last {
+            last_by_subj: self.subject,
+        };
+        let answer = match self.ledger.replicated {
+            true => self.server.message(wanted, patience).await,
+            false => self.server.direct(&wanted, patience).await,
+        };
+        let stored = match answer {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Ok(None),
+            Err(fault) if fault.may_pass() => {
+                self.ledger.observer.rereads(&fault);
+                return Ok(None);
+            }
+            Err(fault) => {
+                return Err(fault.into_store_error(ACTION, &self.ledger.names.events_stream));
+            }
+        };
+        let Ok(commit) = self.commit(&stored) else {
+            return Ok(None);
+        };
+        let follows = match floor {
+            None => true,
+            Some(floor) if stored.sequence == floor.sequence => commit.digest == floor.digest,
+            Some(floor) => stored.sequence > floor.sequence && commit.first() > floor.version,
+        };
+        if !follows {
+            return Ok(None);
+        }
+        let head = self.observe(&commit);
+        // Another call of this process may have seen a newer one meanwhile, or another in its place.
+        let is_newest = (head.sequence(), head.digest) == (commit.sequence, commit.digest);
+        Ok(is_newest.then_some((stored, commit)))
+    }
 }
 
 impl<S: Server> Reader<'_, S> {

@@ -1,21 +1,31 @@
 //! Reading one actor's history.
 //!
-//! The newest message is read first, from the leader, and the rest up to it. Each commit is
-//! compared with what the next one says of it: what is missing, was changed, or was lost and
-//! written again is reported where it shows. What the links can't show (a first commit that is
-//! damaged, commits without links) the server's own count does.
+//! The newest message is read first, and the rest up to it: by the places that the commits tell
+//! ([`Trail`]), or by the actor's subject ([`Scan`]) where those are not told, lead astray, or are
+//! so close together that pages are faster. Each commit is compared with what the next one says of
+//! it: what is missing, was changed, or was lost and written again shows there.
+//!
+//! Along the places nothing is reported. Whatever does not fit there is left to the scan, which
+//! goes by what the leader says and tells what is wrong; what the links can't show (a first commit
+//! that is damaged, commits without links) the server's own count does.
 
 use std::collections::VecDeque;
 
 use aether_core::{ActorId, EventStream, RecordedEvent, StoreError, Version};
 
+use crate::batch_get::{BatchRequest, PAGE_BYTES};
+use crate::chain::Link;
+use crate::direct_get::{NATS_NUM_PENDING, number};
+use crate::errors::Fault;
 use crate::follow::{Follower, Wrong};
 use crate::message::{Stored, StoredCommit};
-use crate::newest::{Newest, NewestMessage};
+use crate::newest::{Newest, NewestMessage, Reader};
 use crate::patience::Patience;
 use crate::scan::Scan;
+use crate::server::JetStream;
 use crate::snapshot;
 use crate::store::Shared;
+use crate::trail::{self, Trail};
 
 /// How often it is looked for a newer tail where fewer messages are given than counted: whoever is
 /// missing is not waited for as long as others write.
@@ -57,10 +67,56 @@ pub(crate) async fn latest_version(
     let reader = store.reader(actor_id, &subject);
     let mut patience = store.ledger.patience();
     reader.check_incarnation(&patience).await?;
+    if let Some((_, commit)) = reader.glance(&patience).await? {
+        return Ok(commit.last());
+    }
     match reader.newest(reader.floor(), &mut patience).await? {
         Newest::Nothing => Ok(Version::ZERO),
         Newest::Commit(head, _) | Newest::Expired(head, _) => Ok(head.version),
     }
+}
+
+/// The first message on a subject, from any replica.
+struct First {
+    stored: Stored,
+    /// How many messages there are on the subject, damaged ones included.
+    messages: u64,
+}
+
+impl First {
+    /// None where it is not to be had at once.
+    async fn of(store: &Shared, subject: &str, patience: &Patience) -> Option<Self> {
+        // Of a batch the server says how many are left. What ends it goes to nobody.
+        let wanted = BatchRequest {
+            batch: 1,
+            max_bytes: PAGE_BYTES,
+            seq: 1,
+            next_by_subj: subject,
+        };
+        let stored = store.server.direct(&wanted, patience).await.ok()??;
+        let left = number(&stored.headers, NATS_NUM_PENDING).ok()?;
+        Some(Self {
+            stored,
+            messages: left + 1,
+        })
+    }
+}
+
+/// The place of the commit that has the version `from`, or the first above it, where commits up to
+/// this message say that none before it does.
+async fn start(
+    reader: &Reader<'_, JetStream>,
+    tail: &Stored,
+    from: Version,
+    patience: &mut Patience,
+) -> Option<u64> {
+    if from <= Version::FIRST {
+        return None;
+    }
+    let newest = reader.commit(tail).ok()?;
+    let covering = reader.first_covering(&newest, from, patience).await;
+    let covering = covering.ok()??;
+    covering.link.is_some().then_some(covering.sequence)
 }
 
 /// A history while it is being read.
@@ -84,10 +140,19 @@ struct Replay {
     follower: Follower,
     /// The sequence of the message that was read last.
     before: u64,
+    /// The sequence of the last message along the places that did follow, and its last version.
+    followed: Option<(u64, Version)>,
+    /// How many there were, without those that a scan gives again.
+    given: u64,
+    /// Whether all versions are asked for.
+    whole: bool,
 }
 
 enum Phase {
     Start,
+    /// Going along the places, of which the first is the subject's first message, where that is
+    /// known.
+    Following(Trail, Option<u64>),
     Reading(Scan),
     End,
 }
@@ -107,6 +172,9 @@ impl Replay {
             ready: VecDeque::new(),
             follower: Follower::default(),
             before: 0,
+            followed: None,
+            given: 0,
+            whole: from <= Version::FIRST,
         }
     }
 
@@ -118,7 +186,8 @@ impl Replay {
                 return Some(Ok(event));
             }
             let step = match &self.phase {
-                Phase::Start => self.pin_tail().await,
+                Phase::Start => self.begin().await,
+                Phase::Following(..) => self.follow_on().await,
                 Phase::Reading(_) => self.read_on().await,
                 Phase::End => return None,
             };
@@ -133,14 +202,128 @@ impl Replay {
         }
     }
 
-    /// Reads the newest message, and passes it on where nothing else is asked for.
-    async fn pin_tail(&mut self) -> Result<(), StoreError> {
+    /// Reads the newest message, and goes along the places that it tells; begins a scan where there
+    /// is any doubt.
+    async fn begin(&mut self) -> Result<(), StoreError> {
         // The stream may have been made long before it is polled.
         self.patience.renew();
         self.phase = Phase::End;
         let store = self.store.clone();
         let reader = store.reader(&self.actor_id, &self.subject);
         reader.check_incarnation(&self.patience).await?;
+        let (tail, first) = tokio::join!(reader.glance(&self.patience), async {
+            match self.whole {
+                true => First::of(&store, &self.subject, &self.patience).await,
+                false => None,
+            }
+        });
+        let Some((stored, commit)) = tail? else {
+            return self.pin_tail().await;
+        };
+        if self.from >= commit.first() {
+            self.pass_on(commit);
+            return Ok(());
+        }
+        let places = trail::places(
+            &store,
+            &self.subject,
+            &commit,
+            self.from,
+            &mut self.patience,
+        );
+        let Some(places) = places.await else {
+            return self.pin_tail().await;
+        };
+        // More messages than the commits tell of: some are damaged, or an old leader has shown an
+        // old tail.
+        let told = places.len() as u64 + 1;
+        if self.whole && first.as_ref().is_none_or(|first| first.messages > told) {
+            return self.pin_tail().await;
+        }
+        let place = first.as_ref().map(|first| first.stored.sequence);
+        let first = first.map(|first| first.stored);
+        self.phase = Phase::Following(Trail::along(&store, places, first, stored), place);
+        Ok(())
+    }
+
+    /// Takes the next message of those at the places. Where it does not fit, the rest is read by
+    /// the subject.
+    async fn follow_on(&mut self) -> Result<(), StoreError> {
+        let Phase::Following(trail, place) = &mut self.phase else {
+            return Ok(());
+        };
+        let place = *place;
+        let stored = match trail.next().await {
+            None => {
+                self.phase = Phase::End;
+                return Ok(());
+            }
+            Some(Ok(stored)) => stored,
+            Some(Err(fault)) if fault.may_pass() => return self.leave_trail(&fault).await,
+            Some(Err(fault)) => {
+                let stream = &self.store.ledger.names.events_stream;
+                return Err(fault.into_store_error("read the actor's events", stream));
+            }
+        };
+        let (commit, wrong) = self.follower.follow(&self.actor_id, &stored, self.from);
+        let is_oldest = std::mem::replace(&mut self.before, stored.sequence) == 0;
+        if let Some(wrong) = wrong {
+            return self.leave_trail(&Fault::Garbled(wrong.to_string())).await;
+        }
+        let Some(commit) = commit else {
+            return Ok(());
+        };
+        if is_oldest && let Some(why) = self.doubt_beginning(&commit, place).await {
+            return self.leave_trail(&Fault::Garbled(why.to_owned())).await;
+        }
+        self.given += 1;
+        self.followed = Some((stored.sequence, commit.last()));
+        self.pass_on(commit);
+        Ok(())
+    }
+
+    /// Why there may be something before this commit that is asked for, where no place is told;
+    /// `place` is where the subject's first message is, where that is known.
+    async fn doubt_beginning(
+        &mut self,
+        commit: &StoredCommit,
+        place: Option<u64>,
+    ) -> Option<&'static str> {
+        match commit.link {
+            None => Some("a commit does not say what comes before it"),
+            Some(Link::After(_)) => None, // what comes before it is not asked for
+            Some(Link::First) => {
+                let place = match place {
+                    Some(place) => Some(place),
+                    None => First::of(&self.store, &self.subject, &self.patience)
+                        .await
+                        .map(|first| first.stored.sequence),
+                };
+                (place != Some(commit.sequence))
+                    .then_some("a commit says that it is the first, and is not")
+            }
+        }
+    }
+
+    /// Reads what was not passed on yet by the subject, from the last message on that did follow:
+    /// it may be that one that is wrong.
+    async fn leave_trail(&mut self, doubt: &Fault) -> Result<(), StoreError> {
+        self.store.ledger.observer.rereads(doubt);
+        tracing::debug!(subject = self.subject, %doubt, "reading the history by its subject");
+        self.follower = Follower::default();
+        self.before = 0;
+        self.patience.renew();
+        if let Some((_, last)) = self.followed {
+            self.from = last.next().unwrap_or(last);
+        }
+        self.pin_tail().await
+    }
+
+    /// Reads the newest message from the leader, and passes it on where nothing else is asked for.
+    async fn pin_tail(&mut self) -> Result<(), StoreError> {
+        self.phase = Phase::End;
+        let store = self.store.clone();
+        let reader = store.reader(&self.actor_id, &self.subject);
         if !store.ledger.expires() {
             self.counted = reader.count(&mut self.patience).await?;
         }
@@ -156,12 +339,22 @@ impl Replay {
         // One that is malformed is reported in its turn.
         if let Ok(commit) = tail.commit(&self.actor_id) {
             reader.observe(&commit);
-            if self.from >= commit.first() {
+            if self.from >= commit.first() && self.followed.is_none() {
                 self.pass_on(commit);
                 return Ok(());
             }
         }
-        self.phase = Phase::Reading(Scan::up_to(tail.sequence));
+        let start = match self.followed {
+            Some((sequence, _)) => Some(sequence),
+            None => start(&reader, &tail, self.from, &mut self.patience).await,
+        };
+        // It is read again.
+        self.given = self.given.saturating_sub(1);
+        if start.is_some() && !(self.whole && self.followed.is_some()) {
+            // What is before it was not read, so there is nothing to be counted.
+            self.counted = 0;
+        }
+        self.phase = Phase::Reading(Scan::between(start.unwrap_or(1), tail.sequence));
         Ok(())
     }
 
@@ -169,7 +362,7 @@ impl Replay {
     ///
     /// Who asks from just the last of them on, and has a snapshot that covers it, is bringing a
     /// state back: the snapshot stands in for what has expired.
-    async fn refuse_truncated(&self, after: Version) -> Result<(), StoreError> {
+    async fn refuse_truncated(&mut self, after: Version) -> Result<(), StoreError> {
         if self.from > after {
             return Ok(());
         }
@@ -194,7 +387,7 @@ impl Replay {
         match scan.next(store, subject, &mut self.patience).await? {
             Some(stored) => self.accept(&stored).await,
             None => {
-                let (tail, given) = (scan.tail(), scan.given());
+                let (tail, given) = (scan.tail(), self.given + scan.given());
                 if given < self.counted && !self.reported && self.extended < EXTENDED_MAX {
                     let reader = store.reader(&self.actor_id, subject);
                     // The reader of the stream may have taken his time.

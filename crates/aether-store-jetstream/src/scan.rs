@@ -40,9 +40,14 @@ pub(crate) struct Scan {
 impl Scan {
     /// Everything up to the message with this sequence, which was seen.
     pub(crate) fn up_to(tail: u64) -> Self {
+        Self::between(1, tail)
+    }
+
+    /// Everything from one message to another, which was seen.
+    pub(crate) fn between(start: u64, tail: u64) -> Self {
         Self {
             tail,
-            next: 1,
+            next: start,
             page: None,
             page_messages: PAGE_MESSAGES,
             alone: 0,

@@ -97,6 +97,18 @@ pub(crate) struct JetStream {
 }
 
 impl JetStream {
+    /// One message of the stream, from any replica of it: what it does not find may be stored all
+    /// the same.
+    pub(crate) async fn direct(
+        &self,
+        wanted: &(impl Serialize + Sync),
+        patience: &Patience,
+    ) -> Result<Option<Stored>, Fault> {
+        self.link
+            .direct(&self.events_stream, wanted, patience)
+            .await
+    }
+
     /// The largest message that can be stored as a snapshot now.
     pub(crate) fn snapshot_bytes_max(&self) -> usize {
         self.bytes_max(self.snapshot_bytes_max)

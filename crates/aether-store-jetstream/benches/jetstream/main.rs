@@ -1,4 +1,4 @@
-//! Saving on JetStream beside the bare client of the same run, with the same bytes.
+//! Saving and reading on JetStream beside the bare client of the same run, with the same bytes.
 //!
 //! `cargo xtask bench jetstream` starts a server and runs this. Limit and store take turns within
 //! one process; each number is the median of the passes, each ratio the median of the ratios of
@@ -20,6 +20,7 @@ mod bare;
 mod cold;
 mod in_process;
 mod meter;
+mod read;
 mod save;
 mod table;
 mod world;
@@ -33,8 +34,8 @@ use world::World;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What can be asked for, in the order of the table.
-const ROWS: [&str; 7] = [
-    "save", "flight", "batch", "own", "process", "conflict", "cold",
+const ROWS: [&str; 9] = [
+    "save", "flight", "batch", "own", "process", "conflict", "cold", "short", "long",
 ];
 
 #[tokio::main]
@@ -85,7 +86,9 @@ async fn measure(url: String, is_quick: bool, wanted: Vec<String>) -> Vec<Row> {
             "own" => in_process::own_part(&world).await,
             "process" => in_process::conflict(&world).await,
             "conflict" => cold::conflict(&world).await,
-            _ => cold::cold(&world).await,
+            "cold" => cold::cold(&world).await,
+            "short" => read::short(&world).await,
+            _ => read::long(&world).await,
         });
     }
     world.clear().await;

@@ -55,10 +55,24 @@ impl World {
     /// Removes what was made on the server.
     pub async fn clear(&self) {
         for store in [&self.store, &self.bare_store] {
-            for stream in [store.events_stream(), store.snapshots_stream()] {
-                let deleted = self.bare.context.delete_stream(stream).await;
-                deleted.expect("a stream that was made here");
-            }
+            self.remove(store).await;
+        }
+    }
+
+    /// A store with streams of its own.
+    pub async fn another(&self, what: &str) -> JetStreamStore {
+        let config = JetStreamConfig::new(format!("{}-{what}", self.store.events_stream()));
+        let client = self.store.client().clone();
+        JetStreamStore::with_client(client, config)
+            .await
+            .expect("a store")
+    }
+
+    /// Removes its streams.
+    pub async fn remove(&self, store: &JetStreamStore) {
+        for stream in [store.events_stream(), store.snapshots_stream()] {
+            let deleted = self.bare.context.delete_stream(stream).await;
+            deleted.expect("a stream that was made here");
         }
     }
 

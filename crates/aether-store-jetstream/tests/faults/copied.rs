@@ -2,19 +2,20 @@
 //! say of the places of those before them leads anywhere.
 
 use aether_core::{
-    Commit, EventDraft, EventStore as _, EventStoreExt as _, StoreErrorKind as Kind, Version,
+    Commit, Event, EventDraft, EventStore as _, EventStoreExt as _, StoreErrorKind as Kind, Version,
 };
 use aether_store_jetstream::JetStreamStore;
 use aether_store_jetstream::async_nats::{HeaderMap, jetstream};
 
 use crate::support::{Streams, actor, event};
 
-/// The store of a stream made anew, with these messages of the one before in this order, and as
-/// many of another actor before them.
+/// The store of a stream made anew, with these messages of the one before in this order, with or
+/// without what they say of each other, and so many of another actor before them.
 async fn copied(
     streams: &Streams,
     sequences: impl Iterator<Item = u64>,
     before: u32,
+    is_linked: bool,
 ) -> JetStreamStore {
     let store = streams.store().await;
     let name = store.events_stream().to_owned();
@@ -35,8 +36,11 @@ async fn copied(
     for message in messages {
         let mut headers = HeaderMap::new();
         for (name, values) in message.headers.iter() {
+            let name_text = name.to_string();
             // A condition of the first time.
-            if !name.to_string().starts_with("Nats-") {
+            let is_condition = name_text.starts_with("Nats-");
+            let is_link = name_text.starts_with("Aether-Pre");
+            if !is_condition && (is_linked || !is_link) {
                 headers.insert(name.clone(), values[0].clone());
             }
         }
@@ -74,7 +78,7 @@ async fn a_copied_stream_is_read_saved_to_and_repeats_in_it_are_recognised() {
             stored.extend(store.append_next([draft.clone()]).await.unwrap());
         }
         drop(store);
-        let copy = copied(&streams, 21..=30, before).await;
+        let copy = copied(&streams, 21..=30, before, true).await;
         let count = async || crate::support::books::messages(&copy).await;
         let messages = count().await;
 
@@ -120,5 +124,30 @@ async fn a_copied_stream_is_read_saved_to_and_repeats_in_it_are_recognised() {
         let report = copy.verify(&id).await.unwrap();
         assert!(report.is_intact(), "{case}: {report:?}");
         assert_eq!((report.events, count().await), (12, messages + 2), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn commits_without_links_are_read_though_linked_ones_come_after_them() {
+    let streams = Streams::new("unlinked");
+    let store = streams.store().await;
+    let id = actor("order-1");
+    let mut events: Vec<Event> = (1..=10).map(|version| event(&id, version)).collect();
+    for event in &events {
+        store.save_event(event.clone()).await.unwrap();
+    }
+    drop(store);
+    let copy = copied(&streams, 1..=10, 5, false).await;
+    for version in 11..=13 {
+        let event = event(&id, version);
+        copy.save_event(event.clone()).await.unwrap();
+        events.push(event);
+    }
+    for store in [&copy, &streams.store().await] {
+        for from in 1..=13 {
+            let read = store.get_events(&id, from.into()).await.unwrap();
+            let skipped = usize::try_from(from - 1).unwrap();
+            assert_eq!(read, events[skipped..], "from {from}");
+        }
     }
 }

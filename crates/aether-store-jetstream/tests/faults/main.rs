@@ -19,6 +19,7 @@ mod dropped;
 mod expiry;
 mod heads;
 mod hints;
+mod places;
 mod stored;
 mod streams;
 #[path = "../support/mod.rs"]

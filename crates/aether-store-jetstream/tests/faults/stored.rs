@@ -87,7 +87,7 @@ async fn invalid_events_are_typed_errors_before_anything_is_sent() {
 }
 
 /// Headers as the wire format has them.
-fn headers(first: u32, last: u32) -> HeaderMap {
+pub(crate) fn headers(first: u32, last: u32) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert("Content-Type", "application/msgpack");
     headers.insert("Aether-Format", "1");
@@ -116,7 +116,12 @@ fn with(mut headers: HeaderMap, name: &'static str, value: &str) -> HeaderMap {
 }
 
 /// Puts a message on the actor's subject, past the store.
-async fn put(store: &JetStreamStore, id: &ActorId, headers: HeaderMap, body: Vec<u8>) -> u64 {
+pub(crate) async fn put(
+    store: &JetStreamStore,
+    id: &ActorId,
+    headers: HeaderMap,
+    body: Vec<u8>,
+) -> u64 {
     let subject = store.events_subject(id);
     let jetstream = jetstream::new(store.client().clone());
     let ack = jetstream

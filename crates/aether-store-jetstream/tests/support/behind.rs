@@ -6,7 +6,7 @@ use aether_store_jetstream::JetStreamStore;
 use aether_store_jetstream::async_nats::jetstream;
 
 use super::Streams;
-use super::proxy::Proxy;
+use super::proxy::{Action, Proxy};
 
 pub(crate) struct Behind {
     pub(crate) streams: Streams,
@@ -47,15 +47,33 @@ impl Behind {
             .await
             .unwrap()
     }
+
+    /// The same, and takes the stream for one with three replicas: what it is told may come from
+    /// any of three servers. What becomes of what it publishes is to be said afterwards.
+    pub(crate) async fn fresh_replicated(&self) -> JetStreamStore {
+        let mut info = info(&self.direct).await;
+        info["config"]["num_replicas"] = 3.into();
+        let asked = format!("STREAM.INFO.{}", self.direct.events_stream());
+        self.proxy
+            .rule(move |published| match published.subject.ends_with(&asked) {
+                true => Action::Answer(info.to_string()),
+                false => Action::Pass,
+            });
+        let fresh = self.fresh().await;
+        self.proxy.rule(|_| Action::Pass);
+        fresh
+    }
 }
 
 /// When the stream was made, as the server writes it.
 pub(crate) async fn created(store: &JetStreamStore) -> String {
+    info(store).await["created"].as_str().unwrap().to_owned()
+}
+
+/// What the server says of the stream of events.
+async fn info(store: &JetStreamStore) -> serde_json::Value {
     let jetstream = jetstream::new(store.client().clone());
     let stream = store.events_stream();
-    let info: serde_json::Value = jetstream
-        .request(format!("STREAM.INFO.{stream}"), &())
-        .await
-        .unwrap();
-    info["created"].as_str().unwrap().to_owned()
+    let info = jetstream.request(format!("STREAM.INFO.{stream}"), &());
+    info.await.unwrap()
 }

@@ -62,7 +62,8 @@ impl Published {
 
     /// Whether the last message of a subject is asked for.
     pub(crate) fn asks_for_last(&self) -> bool {
-        self.subject.starts_with("$JS.API.STREAM.MSG.GET.")
+        let reads = ["$JS.API.STREAM.MSG.GET.", "$JS.API.DIRECT.GET."];
+        reads.iter().any(|read| self.subject.starts_with(read))
             && contains(&self.bytes, b"last_by_subj")
     }
 }

@@ -1,0 +1,191 @@
+//! Histories read by the places that their commits tell.
+
+use std::sync::{Arc, Mutex};
+
+use aether_core::{ActorId, Event, EventStore as _, EventStoreExt as _, Version};
+use aether_store_jetstream::JetStreamStore;
+
+use crate::SECOND;
+use crate::support::behind::{Behind, behind_a_proxy};
+use crate::support::proxy::{Action, Published};
+use crate::support::{actor, event};
+
+/// The requests for messages that go through the proxy, as they are written.
+#[derive(Debug, Clone, Default)]
+struct Asked(Arc<Mutex<Vec<String>>>);
+
+impl Asked {
+    /// Hears them from now on, and says what becomes of each, by its text.
+    async fn of(behind: &Behind, mut rule: impl FnMut(&str) -> Action + Send + 'static) -> Self {
+        // The first call asks what the stream is.
+        let latest = behind.store.latest_version(&actor("nobody")).await;
+        assert_eq!(latest.unwrap(), Version::ZERO);
+        let asked = Self::default();
+        let hearing = asked.clone();
+        behind.proxy.rule(move |published| {
+            let Some(text) = request(published) else {
+                return Action::Pass;
+            };
+            let action = rule(&text);
+            hearing.0.lock().unwrap().push(text);
+            action
+        });
+        asked
+    }
+
+    /// How many had all of these parts.
+    fn with(&self, parts: &[&str]) -> usize {
+        let asked = self.0.lock().unwrap();
+        let has = |text: &&String| parts.iter().all(|part| text.contains(part));
+        asked.iter().filter(has).count()
+    }
+}
+
+/// Subject and body.
+fn request(published: &Published) -> Option<String> {
+    let subject = &published.subject;
+    let body = String::from_utf8_lossy(&published.bytes);
+    let body = body.trim_end();
+    subject
+        .starts_with("$JS.API")
+        .then(|| format!("{subject} {body}"))
+}
+
+/// So many events, with so many messages of others before each.
+async fn thin(store: &JetStreamStore, id: &ActorId, versions: u32, others: usize) -> Vec<Event> {
+    let other = store.events_subject(&actor("other-1"));
+    let mut events = Vec::new();
+    for version in 1..=versions {
+        for _ in 0..others {
+            let sent = store.client().publish(other.clone(), "another's".into());
+            sent.await.unwrap();
+        }
+        let event = event(id, version);
+        store.save_event(event.clone()).await.unwrap();
+        events.push(event);
+    }
+    events
+}
+
+#[tokio::test]
+async fn a_short_history_costs_a_request_for_each_of_its_messages_whatever_else_is_there() {
+    let behind = behind_a_proxy("thin", 5 * SECOND).await;
+    let id = actor("order-1");
+    let events = thin(&behind.direct, &id, 5, 300).await;
+    let asked = Asked::of(&behind, |_| Action::Pass).await;
+    let read = behind.store.get_events(&id, Version::ZERO).await.unwrap();
+    assert_eq!(read, events);
+    // The last and the first by subject, and what is between by its place.
+    assert_eq!(asked.with(&["DIRECT.GET", "last_by_subj"]), 1, "{asked:?}");
+    assert_eq!(asked.with(&["DIRECT.GET", "next_by_subj"]), 1, "{asked:?}");
+    assert_eq!(asked.with(&[]), 5, "{asked:?}");
+    // From the last but one on: what is not asked for is not read.
+    let read = behind.store.get_events(&id, 4.into()).await.unwrap();
+    assert_eq!(read, events[3..]);
+    assert_eq!(asked.with(&[]), 7, "{asked:?}");
+    let read = behind.store.get_events(&id, 5.into()).await.unwrap();
+    assert_eq!(read, events[4..]);
+    assert_eq!(asked.with(&[]), 8, "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_message_that_a_replica_does_not_have_yet_is_asked_of_the_leader() {
+    let behind = behind_a_proxy("behind", 5 * SECOND).await;
+    let id = actor("order-1");
+    let events = thin(&behind.direct, &id, 5, 3).await;
+    let mut lagging = true;
+    let asked = Asked::of(&behind, move |text| {
+        let lags = text.contains("DIRECT.GET") && text.contains("{\"seq\":8}");
+        match lags && std::mem::take(&mut lagging) {
+            true => Action::Replace("{\"seq\":1000}".to_owned()),
+            false => Action::Pass,
+        }
+    })
+    .await;
+    let read = behind.store.get_events(&id, Version::ZERO).await.unwrap();
+    assert_eq!(read, events);
+    assert_eq!(asked.with(&["DIRECT.GET", "{\"seq\":8}"]), 1, "{asked:?}");
+    assert_eq!(asked.with(&["MSG.GET", "{\"seq\":8}"]), 1, "{asked:?}");
+    assert_eq!(asked.with(&[]), 6, "{asked:?}");
+}
+
+#[tokio::test]
+async fn an_outdated_last_message_is_not_the_end_of_a_history_that_is_known() {
+    let behind = behind_a_proxy("outdated", 5 * SECOND).await;
+    let id = actor("order-1");
+    let mut events = thin(&behind.direct, &id, 4, 3).await;
+    events.push(event(&id, 5));
+    behind.store.save_event(events[4].clone()).await.unwrap();
+    let asked = Asked::of(&behind, |text| {
+        match text.contains("DIRECT.GET") && text.contains("last_by_subj") {
+            true => Action::Replace("{\"seq\":16}".to_owned()),
+            false => Action::Pass,
+        }
+    })
+    .await;
+    let read = behind.store.get_events(&id, Version::ZERO).await.unwrap();
+    assert_eq!(read, events);
+    let latest = behind.store.latest_version(&id).await.unwrap();
+    assert_eq!(latest, 5.into());
+    assert_eq!(asked.with(&["DIRECT.GET", "last_by_subj"]), 2, "{asked:?}");
+    assert!(asked.with(&["MSG.GET", "last_by_subj"]) >= 2, "{asked:?}");
+}
+
+/// What is at a place is another commit of the actor's, or another's message: as after a tail was
+/// lost, and in a copy of a stream.
+#[tokio::test]
+async fn what_does_not_follow_at_a_place_is_read_by_the_subject() {
+    for other in ["{\"seq\":4}", "{\"seq\":9}"] {
+        let behind = behind_a_proxy("strange", 5 * SECOND).await;
+        let id = actor("order-1");
+        let events = thin(&behind.direct, &id, 5, 3).await;
+        let asked = Asked::of(&behind, move |text| match text.contains("{\"seq\":12}") {
+            true => Action::Replace(other.to_owned()),
+            false => Action::Pass,
+        })
+        .await;
+        let read = behind.store.get_events(&id, Version::ZERO).await.unwrap();
+        assert_eq!(read, events, "{other}");
+        assert_eq!(asked.with(&["\"batch\":256"]), 1, "{other}: {asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_thin_history_is_read_by_its_places_from_any_version() {
+    const COUNT: u32 = 120;
+    let behind = behind_a_proxy("long-thin", 5 * SECOND).await;
+    let id = actor("order-1");
+    let events = thin(&behind.direct, &id, COUNT, 150).await;
+    let asked = Asked::of(&behind, |_| Action::Pass).await;
+    for from in [0, 1, 2, 30, 60, 86, 87, 88, 89, 100, COUNT - 1, COUNT] {
+        let before = asked.with(&[]);
+        let read = behind.store.get_events(&id, from.into()).await.unwrap();
+        let skipped = from.saturating_sub(1);
+        assert_eq!(read, events[skipped as usize..]);
+        // A few more are read than are asked for, and every 32nd of them twice.
+        let requests = asked.with(&[]) - before;
+        let wanted = (COUNT - skipped) as usize;
+        assert!(requests <= wanted + 32 + 4, "{requests} from {from}");
+    }
+    assert_eq!(asked.with(&["\"batch\":256"]), 0, "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_long_dense_history_is_read_in_pages_from_where_it_is_asked_for() {
+    const COUNT: u32 = 600;
+    let behind = behind_a_proxy("long-dense", 5 * SECOND).await;
+    let id = actor("order-1");
+    let events = thin(&behind.direct, &id, COUNT, 0).await;
+    let asked = Asked::of(&behind, |_| Action::Pass).await;
+    let read = behind.store.get_events(&id, 500.into()).await.unwrap();
+    assert_eq!(read, events[499..]);
+    assert_eq!(asked.with(&["\"batch\":256"]), 1, "{asked:?}");
+    assert_eq!(
+        asked.with(&["\"batch\":256", "\"seq\":500,"]),
+        1,
+        "{asked:?}"
+    );
+    let read = behind.store.get_events(&id, Version::ZERO).await.unwrap();
+    assert_eq!(read, events);
+    assert_eq!(asked.with(&["\"batch\":256"]), 4, "{asked:?}");
+}
