@@ -113,16 +113,14 @@ impl Reader<'_, JetStream> {
         let Ok(commit) = self.commit(&stored) else {
             return Ok(None);
         };
-        let follows = match floor {
-            None => true,
-            Some(floor) if stored.sequence == floor.sequence => commit.digest == floor.digest,
-            Some(floor) => stored.sequence > floor.sequence && commit.first() > floor.version,
-        };
-        if !follows {
+        let falls = floor.is_some_and(|floor| {
+            stored.sequence > floor.sequence && commit.first() <= floor.version
+        });
+        if falls {
             return Ok(None);
         }
         let head = self.observe(&commit);
-        // Another call of this process may have seen a newer one meanwhile, or another in its place.
+        // A newer one may be known, or another one in its place.
         let is_newest = (head.sequence(), head.digest) == (commit.sequence, commit.digest);
         Ok(is_newest.then_some((stored, commit)))
     }

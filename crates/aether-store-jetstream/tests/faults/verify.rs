@@ -1,6 +1,6 @@
 //! Histories that somebody has tampered with, and what a walk over them says.
 
-use aether_core::{ActorId, EventStoreExt as _, StoreErrorKind as Kind, Version};
+use aether_core::{ActorId, EventStoreExt as _, StoreError, StoreErrorKind as Kind, Version};
 use aether_store_jetstream::async_nats::jetstream;
 use aether_store_jetstream::async_nats::jetstream::message::StreamMessage;
 use aether_store_jetstream::async_nats::jetstream::stream::{Config, DiscardPolicy, Stream};
@@ -145,7 +145,13 @@ async fn a_history_that_was_rewritten_in_one_place_shows_it_at_the_next() {
     let changed = HistoryFaultKind::Changed { version: 3.into() };
     assert_eq!(faults(&streams, &id).await, [(4, changed)]);
     let read = streams.store().await.get_events(&id, Version::ZERO).await;
-    assert_eq!(read.unwrap_err().kind(), Kind::Malformed);
+    match read.unwrap_err() {
+        StoreError::Malformed(error) => {
+            assert_eq!(error.position.sequence(), 4);
+            assert!(error.reason.contains("another version 3"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
     // Who was there before knows that this is another stream.
     let error = warm.verify(&id).await.unwrap_err();
     assert_eq!(error.kind(), Kind::HistoryRegressed, "{error}");
