@@ -9,6 +9,7 @@
 //! goes by what the leader says and tells what is wrong; what the links can't show (a first commit
 //! that is damaged, commits without links) the server's own count does.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use aether_core::{ActorId, EventStream, RecordedEvent, StoreError, Version};
@@ -23,6 +24,7 @@ use crate::newest::{Newest, NewestMessage, Reader};
 use crate::patience::Patience;
 use crate::scan::Scan;
 use crate::server::JetStream;
+use crate::server_version::ServerVersion;
 use crate::snapshot;
 use crate::store::Shared;
 use crate::trail::{self, Trail};
@@ -79,8 +81,8 @@ pub(crate) async fn latest_version(
 /// The first message on a subject, from any replica.
 struct First {
     stored: Stored,
-    /// How many messages there are on the subject, damaged ones included.
-    messages: u64,
+    /// How many there are after it, damaged ones included.
+    left: u64,
 }
 
 impl First {
@@ -95,10 +97,17 @@ impl First {
         };
         let stored = store.server.direct(&wanted, patience).await.ok()??;
         let left = number(&stored.headers, NATS_NUM_PENDING).ok()?;
-        Some(Self {
-            stored,
-            messages: left + 1,
-        })
+        Some(Self { stored, left })
+    }
+
+    /// Whether there may be more messages than so many.
+    fn has_more_than(&self, messages: u64, server: &JetStream) -> bool {
+        match self.left.cmp(&messages) {
+            Ordering::Less => false,
+            // Servers of 2.11 count it among those that are left.
+            Ordering::Equal => !server.is_before(ServerVersion::new(2, 12, 0)),
+            Ordering::Greater => true,
+        }
     }
 }
 
@@ -237,7 +246,8 @@ impl Replay {
         // More messages than the commits tell of: some are damaged, or an old leader has shown an
         // old tail.
         let told = places.len() as u64 + 1;
-        if self.whole && first.as_ref().is_none_or(|first| first.messages > told) {
+        let has_more = |first: &First| first.has_more_than(told, &store.server);
+        if self.whole && first.as_ref().is_none_or(has_more) {
             return self.pin_tail().await;
         }
         let place = first.as_ref().map(|first| first.stored.sequence);

@@ -15,6 +15,7 @@ use crate::heads;
 use crate::link::{Link, Wanted};
 use crate::message::{Outgoing, Stored};
 use crate::patience::Patience;
+use crate::server_version::ServerVersion;
 
 /// What saving and reading an actor's newest commits ask of the server.
 ///
@@ -107,6 +108,13 @@ impl JetStream {
         self.link
             .direct(&self.events_stream, wanted, patience)
             .await
+    }
+
+    /// Whether the server that we are connected to says that it is older than this.
+    pub(crate) fn is_before(&self, version: ServerVersion) -> bool {
+        let info = self.link.client.try_server_info();
+        let says = info.and_then(|info| ServerVersion::parse(&info.version));
+        says.is_some_and(|says| says < version)
     }
 
     /// The largest message that can be stored as a snapshot now.
