@@ -42,13 +42,13 @@ impl fmt::Display for Wrong {
 }
 
 /// Goes along a history and compares each message with the one before it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Follower {
     before: Before,
 }
 
 /// What was read before a message.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 enum Before {
     /// Nothing: it is the first that is there.
     #[default]

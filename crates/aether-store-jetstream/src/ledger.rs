@@ -14,6 +14,9 @@ use crate::observe::Observer;
 use crate::patience::Patience;
 use crate::server::Server;
 
+/// How often reads ask whether the stream is still the same, besides what they read.
+const CHECKED_EVERY_MILLIS: u64 = 1_000;
+
 /// What one store knows and how it writes.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -34,6 +37,8 @@ pub(crate) struct Ledger {
     /// How often the connection had been made when the stream was last seen to be the same.
     connects: AtomicU64,
     began: Instant,
+    /// When it was last asked what the stream is, in milliseconds.
+    checked: AtomicU64,
     /// Since when only an earlier stream is shown, in milliseconds; 0 where it isn't.
     earlier_since: AtomicU64,
     /// The stream was made anew: nothing that is known holds.
@@ -62,6 +67,7 @@ impl Ledger {
             mark: AtomicU64::new(0),
             connects: AtomicU64::new(0),
             began: Instant::now(),
+            checked: AtomicU64::new(0),
             earlier_since: AtomicU64::new(0),
             remade: AtomicBool::new(false),
         }
@@ -125,6 +131,17 @@ impl Ledger {
                 }
             }
         }
+    }
+
+    /// Whether it is to be asked again what the stream is, by who is told that it is.
+    pub(crate) fn check_is_due(&self) -> bool {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let checked = self.checked.load(Ordering::Relaxed);
+        now.saturating_sub(checked) >= CHECKED_EVERY_MILLIS
+            && self
+                .checked
+                .compare_exchange(checked, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 
     /// Refuses to go on with a stream that is another than the one that was connected to.

@@ -140,6 +140,22 @@ impl<S: Server> Reader<'_, S> {
             .await
     }
 
+    /// What the leader says of the stream and of this actor's messages, by one answer.
+    pub(crate) async fn state(&self, patience: &Patience) -> Option<StreamState> {
+        self.server.state(self.subject, 0, patience).await.ok()
+    }
+
+    /// Refuses to go on where this is of another stream than the one that was connected to.
+    pub(crate) fn check_age(&self, state: &StreamState) -> Result<(), StoreError> {
+        match self.ledger.age_of(state.created) {
+            Age::Replaced => {
+                let known = self.floor().map_or(Version::ZERO, |floor| floor.version);
+                Err(self.ledger.made_anew(self.actor_id, known))
+            }
+            Age::Same | Age::Earlier => Ok(()),
+        }
+    }
+
     /// How many messages of this actor the server knows of, asked until there is an answer.
     pub(crate) async fn count(&self, patience: &mut Patience) -> Result<u64, StoreError> {
         const ACTION: &str = "count the actor's commits";

@@ -9,7 +9,6 @@
 //! goes by what the leader says and tells what is wrong; what the links can't show (a first commit
 //! that is damaged, commits without links) the server's own count does.
 
-use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use aether_core::{ActorId, EventStream, RecordedEvent, StoreError, Version};
@@ -20,10 +19,9 @@ use crate::direct_get::{NATS_NUM_PENDING, number};
 use crate::errors::Fault;
 use crate::follow::{Follower, Wrong};
 use crate::message::{Stored, StoredCommit};
-use crate::newest::{Newest, NewestMessage, Reader};
+use crate::newest::{Newest, NewestMessage};
 use crate::patience::Patience;
 use crate::scan::Scan;
-use crate::server::JetStream;
 use crate::server_version::ServerVersion;
 use crate::snapshot;
 use crate::store::Shared;
@@ -32,6 +30,9 @@ use crate::trail::{self, Trail};
 /// How often it is looked for a newer tail where fewer messages are given than counted: whoever is
 /// missing is not waited for as long as others write.
 pub(crate) const EXTENDED_MAX: u32 = 3;
+
+/// From this version on servers count what is left of a batch behind the message that they give.
+const BATCHES_COUNT: ServerVersion = ServerVersion::new(2, 12, 0);
 
 /// The actor's events from this version on.
 pub(crate) fn events(store: Shared, actor_id: ActorId, from: Version) -> EventStream {
@@ -69,9 +70,6 @@ pub(crate) async fn latest_version(
     let reader = store.reader(actor_id, &subject);
     let mut patience = store.ledger.patience();
     reader.check_incarnation(&patience).await?;
-    if let Some((_, commit)) = reader.glance(&patience).await? {
-        return Ok(commit.last());
-    }
     match reader.newest(reader.floor(), &mut patience).await? {
         Newest::Nothing => Ok(Version::ZERO),
         Newest::Commit(head, _) | Newest::Expired(head, _) => Ok(head.version),
@@ -81,7 +79,7 @@ pub(crate) async fn latest_version(
 /// The first message on a subject, from any replica.
 struct First {
     stored: Stored,
-    /// How many there are after it, damaged ones included.
+    /// How many there are after it, damaged ones included; one more by servers of 2.11.
     left: u64,
 }
 
@@ -99,33 +97,25 @@ impl First {
         let left = number(&stored.headers, NATS_NUM_PENDING).ok()?;
         Some(Self { stored, left })
     }
+}
 
-    /// Whether there may be more messages than so many.
-    fn has_more_than(&self, messages: u64, server: &JetStream) -> bool {
-        match self.left.cmp(&messages) {
-            Ordering::Less => false,
-            // Servers of 2.11 count it among those that are left.
-            Ordering::Equal => !server.is_before(ServerVersion::new(2, 12, 0)),
-            Ordering::Greater => true,
-        }
+/// What this comes to, where it is wanted.
+async fn maybe<T>(wanted: bool, work: impl Future<Output = Option<T>>) -> Option<T> {
+    match wanted {
+        true => work.await,
+        false => None,
     }
 }
 
-/// The place of the commit that has the version `from`, or the first above it, where commits up to
-/// this message say that none before it does.
-async fn start(
-    reader: &Reader<'_, JetStream>,
-    tail: &Stored,
-    from: Version,
-    patience: &mut Patience,
-) -> Option<u64> {
-    if from <= Version::FIRST {
-        return None;
-    }
-    let newest = reader.commit(tail).ok()?;
-    let covering = reader.first_covering(&newest, from, patience).await;
-    let covering = covering.ok()??;
-    covering.link.is_some().then_some(covering.sequence)
+/// Going along the places of a history.
+struct Along {
+    trail: Trail,
+    /// The sequence of the newest message.
+    tail: u64,
+    /// Of the first on the subject, where that was asked for.
+    first: Option<u64>,
+    /// How many messages there are along the places.
+    told: u64,
 }
 
 /// A history while it is being read.
@@ -149,19 +139,15 @@ struct Replay {
     follower: Follower,
     /// The sequence of the message that was read last.
     before: u64,
-    /// The sequence of the last message along the places that did follow, and its last version.
-    followed: Option<(u64, Version)>,
-    /// How many there were, without those that a scan gives again.
-    given: u64,
+    /// How many messages along the places did follow.
+    followed: u64,
     /// Whether all versions are asked for.
     whole: bool,
 }
 
 enum Phase {
     Start,
-    /// Going along the places, of which the first is the subject's first message, where that is
-    /// known.
-    Following(Trail, Option<u64>),
+    Following(Along),
     Reading(Scan),
     End,
 }
@@ -181,8 +167,7 @@ impl Replay {
             ready: VecDeque::new(),
             follower: Follower::default(),
             before: 0,
-            followed: None,
-            given: 0,
+            followed: 0,
             whole: from <= Version::FIRST,
         }
     }
@@ -218,14 +203,22 @@ impl Replay {
         self.patience.renew();
         self.phase = Phase::End;
         let store = self.store.clone();
+        let (server, ledger) = (&store.server, &store.ledger);
         let reader = store.reader(&self.actor_id, &self.subject);
         reader.check_incarnation(&self.patience).await?;
-        let (tail, first) = tokio::join!(reader.glance(&self.patience), async {
-            match self.whole {
-                true => First::of(&store, &self.subject, &self.patience).await,
-                false => None,
-            }
-        });
+        // A replica may be behind, and servers of 2.11 count otherwise what is left of a batch.
+        let leader_counts = self.whole && (ledger.replicated || server.is_before(BATCHES_COUNT));
+        let (tail, first, state) = tokio::join!(
+            reader.glance(&self.patience),
+            maybe(self.whole, First::of(&store, &self.subject, &self.patience)),
+            maybe(
+                leader_counts || ledger.check_is_due(),
+                reader.state(&self.patience)
+            ),
+        );
+        if let Some(state) = &state {
+            reader.check_age(state)?;
+        }
         let Some((stored, commit)) = tail? else {
             return self.pin_tail().await;
         };
@@ -243,27 +236,32 @@ impl Replay {
         let Some(places) = places.await else {
             return self.pin_tail().await;
         };
+        let told = places.len() as u64 + 1;
+        let counted = match leader_counts {
+            true => state.map(|state| state.messages),
+            false => first.as_ref().map(|first| first.left + 1),
+        };
         // More messages than the commits tell of: some are damaged, or an old leader has shown an
         // old tail.
-        let told = places.len() as u64 + 1;
-        let has_more = |first: &First| first.has_more_than(told, &store.server);
-        if self.whole && first.as_ref().is_none_or(has_more) {
+        if self.whole && counted.is_none_or(|counted| counted > told) {
             return self.pin_tail().await;
         }
-        let place = first.as_ref().map(|first| first.stored.sequence);
-        let first = first.map(|first| first.stored);
-        self.phase = Phase::Following(Trail::along(&store, places, first, stored), place);
+        self.phase = Phase::Following(Along {
+            tail: stored.sequence,
+            first: first.as_ref().map(|first| first.stored.sequence),
+            told,
+            trail: Trail::along(&store, places, first.map(|first| first.stored), stored),
+        });
         Ok(())
     }
 
-    /// Takes the next message of those at the places. Where it does not fit, the rest is read by
+    /// Takes the next message of those at the places. Where it does not follow, the rest is read by
     /// the subject.
     async fn follow_on(&mut self) -> Result<(), StoreError> {
-        let Phase::Following(trail, place) = &mut self.phase else {
+        let Phase::Following(along) = &mut self.phase else {
             return Ok(());
         };
-        let place = *place;
-        let stored = match trail.next().await {
+        let stored = match along.trail.next().await {
             None => {
                 self.phase = Phase::End;
                 return Ok(());
@@ -275,58 +273,66 @@ impl Replay {
                 return Err(fault.into_store_error("read the actor's events", stream));
             }
         };
-        let (commit, wrong) = self.follower.follow(&self.actor_id, &stored, self.from);
-        let is_oldest = std::mem::replace(&mut self.before, stored.sequence) == 0;
-        if let Some(wrong) = wrong {
-            return self.leave_trail(&Fault::Garbled(wrong.to_string())).await;
-        }
-        let Some(commit) = commit else {
-            return Ok(());
-        };
-        if is_oldest && let Some(why) = self.doubt_beginning(&commit, place).await {
+        if let Some(why) = self.doubt_beginning(&stored).await {
             return self.leave_trail(&Fault::Garbled(why.to_owned())).await;
         }
-        self.given += 1;
-        self.followed = Some((stored.sequence, commit.last()));
-        self.pass_on(commit);
+        let before = self.follower.clone();
+        let (commit, wrong) = self.follower.follow(&self.actor_id, &stored, self.from);
+        if let Some(wrong) = wrong {
+            self.follower = before;
+            return self.leave_trail(&Fault::Garbled(wrong.to_string())).await;
+        }
+        self.followed += 1;
+        self.before = stored.sequence;
+        if let Some(commit) = commit {
+            self.pass_on(commit);
+        }
         Ok(())
     }
 
-    /// Why there may be something before this commit that is asked for, where no place is told;
-    /// `place` is where the subject's first message is, where that is known.
-    async fn doubt_beginning(
-        &mut self,
-        commit: &StoredCommit,
-        place: Option<u64>,
-    ) -> Option<&'static str> {
-        match commit.link {
-            None => Some("a commit does not say what comes before it"),
-            Some(Link::After(_)) => None, // what comes before it is not asked for
-            Some(Link::First) => {
-                let place = match place {
-                    Some(place) => Some(place),
-                    None => First::of(&self.store, &self.subject, &self.patience)
-                        .await
-                        .map(|first| first.stored.sequence),
-                };
-                (place != Some(commit.sequence))
-                    .then_some("a commit says that it is the first, and is not")
+    /// Why there may be something before this message that is asked for, though no place is told.
+    async fn doubt_beginning(&mut self, stored: &Stored) -> Option<&'static str> {
+        let Phase::Following(along) = &self.phase else {
+            return None;
+        };
+        let (first, told) = (along.first, along.told);
+        match stored.link() {
+            Err(_) => None, // it is found to be malformed
+            Ok(None) => Some("a commit does not say what comes before it"),
+            Ok(Some(Link::After(_))) => None,
+            Ok(Some(Link::First)) if self.whole => {
+                let is_first = first == Some(stored.sequence);
+                (!is_first).then_some("a commit says that it is the first, and is not")
+            }
+            Ok(Some(Link::First)) => {
+                let first = First::of(&self.store, &self.subject, &self.patience).await;
+                let itself = u64::from(self.store.server.is_before(BATCHES_COUNT));
+                let is_first = first.is_some_and(|first| {
+                    first.stored.sequence == stored.sequence && first.left < told + itself
+                });
+                (!is_first).then_some("a commit says that it is the first, and may not be")
             }
         }
     }
 
-    /// Reads what was not passed on yet by the subject, from the last message on that did follow:
-    /// it may be that one that is wrong.
+    /// Reads the rest by the subject, up to the tail that was seen: from behind the last message
+    /// on that did follow, with which the next one is compared.
     async fn leave_trail(&mut self, doubt: &Fault) -> Result<(), StoreError> {
+        let Phase::Following(along) = &self.phase else {
+            return Ok(());
+        };
+        let tail = along.tail;
+        self.phase = Phase::End;
         self.store.ledger.observer.rereads(doubt);
         tracing::debug!(subject = self.subject, %doubt, "reading the history by its subject");
-        self.follower = Follower::default();
-        self.before = 0;
         self.patience.renew();
-        if let Some((_, last)) = self.followed {
-            self.from = last.next().unwrap_or(last);
+        let from_the_beginning = self.whole || self.followed == 0;
+        if from_the_beginning && !self.store.ledger.expires() {
+            let reader = self.store.reader(&self.actor_id, &self.subject);
+            self.counted = reader.count(&mut self.patience).await?;
         }
-        self.pin_tail().await
+        self.phase = Phase::Reading(Scan::between(self.before + 1, tail));
+        Ok(())
     }
 
     /// Reads the newest message from the leader, and passes it on where nothing else is asked for.
@@ -349,22 +355,12 @@ impl Replay {
         // One that is malformed is reported in its turn.
         if let Ok(commit) = tail.commit(&self.actor_id) {
             reader.observe(&commit);
-            if self.from >= commit.first() && self.followed.is_none() {
+            if self.from >= commit.first() {
                 self.pass_on(commit);
                 return Ok(());
             }
         }
-        let start = match self.followed {
-            Some((sequence, _)) => Some(sequence),
-            None => start(&reader, &tail, self.from, &mut self.patience).await,
-        };
-        // It is read again.
-        self.given = self.given.saturating_sub(1);
-        if start.is_some() && !(self.whole && self.followed.is_some()) {
-            // What is before it was not read, so there is nothing to be counted.
-            self.counted = 0;
-        }
-        self.phase = Phase::Reading(Scan::between(start.unwrap_or(1), tail.sequence));
+        self.phase = Phase::Reading(Scan::up_to(tail.sequence));
         Ok(())
     }
 
@@ -397,7 +393,7 @@ impl Replay {
         match scan.next(store, subject, &mut self.patience).await? {
             Some(stored) => self.accept(&stored).await,
             None => {
-                let (tail, given) = (scan.tail(), self.given + scan.given());
+                let (tail, given) = (scan.tail(), self.followed + scan.given());
                 if given < self.counted && !self.reported && self.extended < EXTENDED_MAX {
                     let reader = store.reader(&self.actor_id, subject);
                     // The reader of the stream may have taken his time.

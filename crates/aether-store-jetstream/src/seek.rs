@@ -162,9 +162,8 @@ impl<S: Server> Reader<'_, S> {
         }
     }
 
-    /// The first commit that reaches this version, which is below the newest's; none where it has
-    /// expired.
-    pub(crate) async fn first_covering(
+    /// The first commit that reaches this version; none where it has expired.
+    async fn first_covering(
         &self,
         newest: &StoredCommit,
         version: Version,

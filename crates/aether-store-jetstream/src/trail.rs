@@ -8,9 +8,11 @@
 //!
 //! A place is only a hint. Any replica may answer, since a message that was stored does not
 //! change; each is compared with what the next one says of it, its digest included
-//! ([`Follower`](crate::follow::Follower)), from the newest message on, which was read as every
-//! other read does it. What is missing, is another's, or does not fit ends the trail, and the
-//! history is then read by its subject ([`Scan`](crate::scan::Scan)), which tells what is wrong.
+//! ([`Follower`](crate::follow::Follower)), up to the newest message, which was read first. What
+//! is missing, is another's, does not follow, or does not say what it follows ends the trail. The
+//! rest is then read by the subject ([`Scan`](crate::scan::Scan)), from behind the last message
+//! that did follow, with which the next one is compared, and up to the newest that was seen: what
+//! was passed on and turns out to be wrong is reported there, and an end that has gone is missed.
 
 use std::pin::Pin;
 
@@ -51,8 +53,10 @@ pub(crate) async fn places(
     let mut places: Vec<u64> = Vec::new();
     let mut teller = (tail.sequence, tail.link.clone()?);
     while let (sequence, Link::After(before)) = teller {
-        // Each commit has one version at least.
-        let wanted = (before.version.get() + 1).saturating_sub(from.get().max(1));
+        // Each commit has one version at least. One more shows what the oldest of them follows.
+        let wanted = (before.version.get() + 2)
+            .saturating_sub(from.get().max(1))
+            .max(1);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         // In a copy of a stream the places are others, some of them such as can't be.
         if before

@@ -360,7 +360,7 @@ async fn messages_that_are_counted_and_not_given_are_reported_after_the_last_eve
     let behind = behind_a_proxy("uncounted", SECOND).await;
     let id = actor("order-1");
     // Written by a program that does not say what comes before.
-    let events = [1, 2].map(|version| event(&id, version));
+    let events = [1, 2, 3].map(|version| event(&id, version));
     for (event, version) in events.iter().zip(1..) {
         let body = WireForm::MessagePack.encode_commit(std::slice::from_ref(event));
         put(
@@ -371,12 +371,12 @@ async fn messages_that_are_counted_and_not_given_are_reported_after_the_last_eve
         )
         .await;
     }
-    // As a server answers that has three, one of them damaged.
+    // As a server answers that has four, one of them damaged.
     let subject = behind.store.events_subject(&id);
     let created = created(&behind.direct).await;
     behind.proxy.rule(move |published| {
         if published.subject.contains("STREAM.INFO") {
-            let state = format!(r#"{{"first_seq":1,"last_seq":3,"subjects":{{"{subject}":3}}}}"#);
+            let state = format!(r#"{{"first_seq":1,"last_seq":4,"subjects":{{"{subject}":4}}}}"#);
             Action::Answer(format!(r#"{{"created":"{created}","state":{state}}}"#))
         } else {
             Action::Pass
@@ -387,16 +387,19 @@ async fn messages_that_are_counted_and_not_given_are_reported_after_the_last_eve
     let StoreError::Malformed(error) = read else {
         panic!("not malformed: {read}");
     };
-    assert_eq!(error.position.sequence(), 2);
-    assert!(error.reason.contains("counts 3"), "{}", error.reason);
-    assert!(error.reason.contains("gives 2"), "{}", error.reason);
+    assert_eq!(error.position.sequence(), 3);
+    assert!(error.reason.contains("counts 4"), "{}", error.reason);
+    assert!(error.reason.contains("gives 3"), "{}", error.reason);
+    // It may be one of those that are asked for.
+    let later = store.get_events(&id, 2.into()).await.unwrap_err();
+    assert_eq!(later.kind(), Kind::Malformed, "{later}");
     let lenient = store.get_events_with_errors(&id, Version::ZERO).await;
     let lenient = lenient.unwrap();
     assert_eq!(lenient.events, events);
     assert_eq!(lenient.errors, [*error]);
     // The tail alone says nothing about what is before it.
-    let newest = store.get_events(&id, 2.into()).await.unwrap();
-    assert_eq!(newest, events[1..]);
+    let newest = store.get_events(&id, 3.into()).await.unwrap();
+    assert_eq!(newest, events[2..]);
 }
 
 /// What is stored while it is read does not stand in for what is missing.

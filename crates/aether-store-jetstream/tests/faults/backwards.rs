@@ -103,6 +103,23 @@ async fn a_stream_made_anew_under_a_warm_store_is_a_history_that_went_backwards(
 }
 
 #[tokio::test]
+async fn a_stream_made_anew_is_noticed_by_who_reads_what_it_does_not_remember() {
+    let streams = Streams::new("remade-unknown");
+    let id = actor("order-1");
+    let (store, jetstream) = warm(&streams, &id).await;
+    jetstream.delete_stream(&streams.base).await.unwrap();
+    let others = streams.store().await;
+    let unknown = actor("order-2");
+    for version in 1..=2 {
+        others.save_event(event(&unknown, version)).await.unwrap();
+    }
+    // It is asked for every second.
+    tokio::time::sleep(SECOND).await;
+    let error = store.get_events(&unknown, Version::ZERO).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::HistoryRegressed, "{error}");
+}
+
+#[tokio::test]
 async fn a_stream_deleted_under_a_warm_store_is_named_and_nothing_is_written() {
     let streams = Streams::new("gone");
     let id = actor("order-1");

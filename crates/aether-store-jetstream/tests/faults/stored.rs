@@ -348,6 +348,37 @@ async fn a_history_whose_last_commit_went_while_it_was_read_does_not_end_short()
     assert_eq!(error.kind(), Kind::Unavailable, "{error}");
 }
 
+/// The same where it is read by its places, by who remembers nothing.
+#[tokio::test]
+async fn a_short_history_whose_end_went_while_it_was_read_does_not_end_short() {
+    for everything in [false, true] {
+        let streams = Streams::new("deleted-end");
+        let id = actor("order-1");
+        let store = deletable(&streams, &id, 19).await;
+        // As large as that, few are asked for ahead.
+        let large = event_with(&id, 20, &"x".repeat(900_000));
+        store.save_event(large).await.unwrap();
+        let config = streams
+            .config()
+            .request_timeout(SECOND / 5)
+            .deadline(SECOND);
+        let reader = streams.store_with(config.cache_actors(0)).await;
+        let mut events = reader.events(&id, Version::ZERO);
+        events.next().await.unwrap().unwrap();
+        let jetstream = jetstream::new(store.client().clone());
+        let stream = jetstream.get_stream(&streams.base).await.unwrap();
+        for sequence in if everything { 1..=20 } else { 19..=20 } {
+            stream.delete_message(sequence).await.unwrap();
+        }
+        let mut last = None;
+        while let Some(item) = events.next().await {
+            last = Some(item);
+        }
+        let error = last.unwrap().unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable, "{everything}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn a_commit_that_went_from_the_middle_is_reported_where_it_was() {
     let streams = Streams::new("deleted-mid");
