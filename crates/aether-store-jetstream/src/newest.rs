@@ -145,14 +145,16 @@ impl<S: Server> Reader<'_, S> {
         self.server.state(self.subject, 0, patience).await.ok()
     }
 
-    /// Refuses to go on where this is of another stream than the one that was connected to.
-    pub(crate) fn check_age(&self, state: &StreamState) -> Result<(), StoreError> {
+    /// Whether this is of the stream that was connected to, not of an earlier one, which proves
+    /// nothing; refuses to go on where it is of a later one.
+    pub(crate) fn check_age(&self, state: &StreamState) -> Result<bool, StoreError> {
         match self.ledger.age_of(state.created) {
+            Age::Same => Ok(true),
+            Age::Earlier => Ok(false),
             Age::Replaced => {
                 let known = self.floor().map_or(Version::ZERO, |floor| floor.version);
                 Err(self.ledger.made_anew(self.actor_id, known))
             }
-            Age::Same | Age::Earlier => Ok(()),
         }
     }
 

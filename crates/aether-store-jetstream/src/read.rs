@@ -208,6 +208,10 @@ impl Replay {
         reader.check_incarnation(&self.patience).await?;
         // A replica may be behind, and servers of 2.11 count otherwise what is left of a batch.
         let leader_counts = self.whole && (ledger.replicated || server.is_before(BATCHES_COUNT));
+        // What an old leader takes for the newest shows by the count, or by what is remembered.
+        if ledger.replicated && !self.whole && reader.floor().is_none() {
+            return self.pin_tail().await;
+        }
         let (tail, first, state) = tokio::join!(
             reader.glance(&self.patience),
             maybe(self.whole, First::of(&store, &self.subject, &self.patience)),
@@ -216,10 +220,11 @@ impl Replay {
                 reader.state(&self.patience)
             ),
         );
-        if let Some(state) = &state {
-            reader.check_age(state)?;
-        }
-        let Some((stored, commit)) = tail? else {
+        let is_earlier = match &state {
+            Some(state) => !reader.check_age(state)?,
+            None => false,
+        };
+        let Some((stored, commit)) = tail?.filter(|_| !is_earlier) else {
             return self.pin_tail().await;
         };
         if self.from >= commit.first() {
@@ -243,7 +248,7 @@ impl Replay {
         };
         // More messages than the commits tell of: some are damaged, or an old leader has shown an
         // old tail.
-        if self.whole && counted.is_none_or(|counted| counted > told) {
+        if self.whole && (first.is_none() || counted.is_none_or(|counted| counted > told)) {
             return self.pin_tail().await;
         }
         self.phase = Phase::Following(Along {
@@ -326,12 +331,26 @@ impl Replay {
         self.store.ledger.observer.rereads(doubt);
         tracing::debug!(subject = self.subject, %doubt, "reading the history by its subject");
         self.patience.renew();
-        let from_the_beginning = self.whole || self.followed == 0;
-        if from_the_beginning && !self.store.ledger.expires() {
-            let reader = self.store.reader(&self.actor_id, &self.subject);
+        let store = self.store.clone();
+        let reader = store.reader(&self.actor_id, &self.subject);
+        let expires = store.ledger.expires();
+        let is_counted = !expires && (self.whole || self.followed == 0);
+        if is_counted {
             self.counted = reader.count(&mut self.patience).await?;
         }
-        self.phase = Phase::Reading(Scan::between(self.before + 1, tail));
+        let mut end = tail;
+        // What was stored since is counted, and what was seen may have expired since.
+        if is_counted || expires {
+            match reader.tail(self.counted, &mut self.patience).await? {
+                NewestMessage::Message(newest) => end = end.max(newest.sequence),
+                NewestMessage::Expired(kept) if kept.sequence >= end => {
+                    let commit = reader.commit(&kept)?;
+                    return self.refuse_truncated(commit.last()).await;
+                }
+                NewestMessage::Expired(_) | NewestMessage::Nothing => {}
+            }
+        }
+        self.phase = Phase::Reading(Scan::between(self.before + 1, end));
         Ok(())
     }
 

@@ -375,7 +375,9 @@ async fn a_short_history_whose_end_went_while_it_was_read_does_not_end_short() {
             last = Some(item);
         }
         let error = last.unwrap().unwrap_err();
-        assert_eq!(error.kind(), Kind::Unavailable, "{everything}: {error}");
+        // A server of 2.11 counts those that are left, and does not find the last of them.
+        let kinds = [Kind::Unavailable, Kind::Malformed];
+        assert!(kinds.contains(&error.kind()), "{everything}: {error}");
     }
 }
 
