@@ -172,6 +172,7 @@ mod denials;
 mod direct_get;
 mod errors;
 mod follow;
+mod glance;
 mod head;
 mod heads;
 mod ledger;

@@ -16,9 +16,9 @@ use crate::ledger::{Age, Ledger, regressed};
 use crate::link::Wanted;
 use crate::message::{Stored, StoredCommit};
 use crate::patience::Patience;
-use crate::server::{JetStream, Server};
+use crate::server::Server;
 
-const ACTION: &str = "read the actor's last event";
+pub(crate) const ACTION: &str = "read the actor's last event";
 
 /// After how many outdated answers it is asked whether what is known is still there.
 const OUTDATED_BEFORE_DOUBT: u32 = 2;
@@ -79,53 +79,6 @@ pub(crate) struct Reader<'s, S> {
     pub(crate) subject: &'s str,
 }
 
-impl Reader<'_, JetStream> {
-    /// The newest commit, by one answer; none where that leaves any doubt, be it only silence.
-    ///
-    /// Where there is one server it is asked in the quickest way.
-    ///
-    /// # Errors
-    ///
-    /// Where asking again is of no use.
-    pub(crate) async fn glance(
-        &self,
-        patience: &Patience,
-    ) -> Result<Option<(Stored, StoredCommit)>, StoreError> {
-        let floor = self.floor();
-        let wanted = Wanted::Last {
-            last_by_subj: self.subject,
-        };
-        let answer = match self.ledger.replicated {
-            true => self.server.message(wanted, patience).await,
-            false => self.server.direct(&wanted, patience).await,
-        };
-        let stored = match answer {
-            Ok(Some(stored)) => stored,
-            Ok(None) => return Ok(None),
-            Err(fault) if fault.may_pass() => {
-                self.ledger.observer.rereads(&fault);
-                return Ok(None);
-            }
-            Err(fault) => {
-                return Err(fault.into_store_error(ACTION, &self.ledger.names.events_stream));
-            }
-        };
-        let Ok(commit) = self.commit(&stored) else {
-            return Ok(None);
-        };
-        let falls = floor.is_some_and(|floor| {
-            stored.sequence > floor.sequence && commit.first() <= floor.version
-        });
-        if falls {
-            return Ok(None);
-        }
-        let head = self.observe(&commit);
-        // A newer one may be known, or another one in its place.
-        let is_newest = (head.sequence(), head.digest) == (commit.sequence, commit.digest);
-        Ok(is_newest.then_some((stored, commit)))
-    }
-}
-
 impl<S: Server> Reader<'_, S> {
     /// What is known to have been stored, which no answer may be older than.
     pub(crate) fn floor(&self) -> Option<Floor> {
@@ -138,24 +91,6 @@ impl<S: Server> Reader<'_, S> {
         self.ledger
             .check_incarnation(self.server, self.actor_id, self.subject, patience)
             .await
-    }
-
-    /// What the leader says of the stream and of this actor's messages, by one answer.
-    pub(crate) async fn state(&self, patience: &Patience) -> Option<StreamState> {
-        self.server.state(self.subject, 0, patience).await.ok()
-    }
-
-    /// Whether this is of the stream that was connected to, not of an earlier one, which proves
-    /// nothing; refuses to go on where it is of a later one.
-    pub(crate) fn check_age(&self, state: &StreamState) -> Result<bool, StoreError> {
-        match self.ledger.age_of(state.created) {
-            Age::Same => Ok(true),
-            Age::Earlier => Ok(false),
-            Age::Replaced => {
-                let known = self.floor().map_or(Version::ZERO, |floor| floor.version);
-                Err(self.ledger.made_anew(self.actor_id, known))
-            }
-        }
     }
 
     /// How many messages of this actor the server knows of, asked until there is an answer.
