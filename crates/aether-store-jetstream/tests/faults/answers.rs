@@ -185,6 +185,54 @@ async fn a_last_message_that_is_older_than_the_count_is_not_the_end_of_the_histo
     assert!(report.is_intact() && report.events == 5, "{report:?}");
 }
 
+/// The same from a later version on, where nothing tells how many commits there should be.
+#[tokio::test]
+async fn an_old_leaders_last_message_is_not_the_end_for_who_asks_for_later_versions() {
+    let behind = behind_a_proxy("older-later", 10 * SECOND).await;
+    let id = actor("order-1");
+    for version in 1..=8 {
+        behind.direct.save_event(event(&id, version)).await.unwrap();
+    }
+    let store = behind.fresh_replicated().await;
+    let mut is_old = true;
+    behind.proxy.rule(move |published| {
+        match published.asks_for_last() && std::mem::take(&mut is_old) {
+            true => Action::Replace(r#"{"seq":6}"#.into()),
+            false => Action::Pass,
+        }
+    });
+    let events = store.get_events(&id, 4.into()).await.unwrap();
+    assert_eq!(events.len(), 5);
+}
+
+/// A server that slept through the end of an earlier stream counts what that one had.
+#[tokio::test]
+async fn a_count_of_an_earlier_stream_does_not_make_a_history_whole() {
+    let behind = behind_a_proxy("earlier-count", 10 * SECOND).await;
+    let id = actor("order-1");
+    for version in 1..=5 {
+        behind.direct.save_event(event(&id, version)).await.unwrap();
+    }
+    let store = behind.fresh_replicated().await;
+    let subject = store.events_subject(&id);
+    let state = format!(r#"{{"first_seq":1,"last_seq":3,"subjects":{{"{subject}":3}}}}"#);
+    let earlier = format!(r#"{{"created":"2020-01-01T00:00:00Z","state":{state}}}"#);
+    // Asked what the stream is, then how many there are; and for the last of them.
+    let (mut infos, mut lasts) = (0, 0);
+    behind.proxy.rule(move |published| {
+        let is_info = published.subject.contains("STREAM.INFO");
+        infos += u32::from(is_info);
+        lasts += u32::from(published.asks_for_last());
+        match (is_info, published.asks_for_last()) {
+            (true, _) if infos <= 2 => Action::Answer(earlier.clone()),
+            (_, true) if lasts == 1 => Action::Replace(r#"{"seq":3}"#.into()),
+            _ => Action::Pass,
+        }
+    });
+    let events = store.get_events(&id, Version::ZERO).await.unwrap();
+    assert_eq!(events.len(), 5);
+}
+
 #[tokio::test]
 async fn nothing_found_by_an_old_leader_is_not_an_empty_history_where_some_were_counted() {
     let behind = behind_a_proxy("emptied", 10 * SECOND).await;
