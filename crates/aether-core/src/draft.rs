@@ -204,4 +204,8 @@ impl EventDraft {
         let content = event.content();
         content.id == self.0.id && Self::from_content(content.clone()) == *self
     }
+
+    pub(crate) const fn content(&self) -> &Content {
+        &self.0
+    }
 }

@@ -93,8 +93,10 @@ pub type EventStream = Pin<Box<dyn Stream<Item = Result<RecordedEvent, StoreErro
 /// 12. **Cancellation.** Dropping the future of a save leaves the commit stored or not stored,
 ///     never half; the store stays usable and correct.
 /// 14. **Retention.** With a finite retention, clauses 1, 2 and 8 hold for what has not expired,
-///     and the latest version is never below the actor's snapshot. Where a retention is finite,
-///     the store's docs say so by name.
+///     and the latest version is never below the actor's snapshot. A read that asks for what has
+///     expired begins with [`StoreError::HistoryTruncated`]. Only one from just the last version
+///     that has expired does not, where the actor's snapshot covers that: so a state is brought
+///     back. Where a retention is finite, the store's docs say so by name.
 pub trait EventStore: Send + Sync {
     /// Stores a commit, if the actor's latest version is what the commit expects.
     ///
@@ -115,8 +117,9 @@ pub trait EventStore: Send + Sync {
     /// it outlives the borrow of the store and may be sent to another task. Dropping it leaves
     /// nothing behind.
     ///
-    /// An item that is [`StoreError::Malformed`] stands for something stored that can't be read;
-    /// later events follow. After any other error the stream ends.
+    /// An item that is [`StoreError::Malformed`] stands for something stored that can't be read: in
+    /// its place, or at the end where that is not known. Later events follow. After any other error
+    /// the stream ends.
     fn events(&self, actor_id: &ActorId, from: Version) -> EventStream;
 
     /// The actor's latest version; [`Version::ZERO`] where it has no events.

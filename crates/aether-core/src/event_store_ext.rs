@@ -2,10 +2,13 @@
 
 use std::future::Future;
 
+use futures_core::Stream;
 use futures_util::StreamExt;
 
+use crate::until::EventsUntil;
 use crate::{
-    ActorId, Appended, Commit, Event, EventDraft, EventStore, ReplayError, StoreError, Version,
+    ActorId, Appended, Commit, Event, EventDraft, EventStore, EventStream, RecordedEvent,
+    ReplayError, StoreError, Until, Version,
 };
 
 /// The comfort on top of [`EventStore`]; every store has it.
@@ -71,14 +74,61 @@ pub trait EventStoreExt: EventStore {
         actor_id: &ActorId,
         from: Version,
     ) -> impl Future<Output = Result<Vec<Event>, StoreError>> + Send {
-        let mut stream = self.events(actor_id, from);
-        async move {
-            let mut events = Vec::new();
-            while let Some(item) = stream.next().await {
-                events.push(item?.into_event());
-            }
-            Ok(events)
-        }
+        collect(self.events(actor_id, from))
+    }
+
+    /// The actor's events with versions of at least `from`, in order, up to a version or a time:
+    /// the beginning of what [`events`](EventStore::events) gives.
+    ///
+    /// By a time, it is the events *that are read* which are looked at: one below `from` that is
+    /// too late ends nothing.
+    ///
+    /// The store's stream is dropped as soon as the bound is passed: with the event that has the
+    /// bounding version, without a look at what follows; otherwise with the first event past the
+    /// bound. A bound below `from` asks the store for nothing. What is malformed is an item here,
+    /// too, as long as no event has shown that the bound is passed: it may be within. What comes
+    /// later is not looked at. So what a store notices only by what comes later (that the last
+    /// event was changed, that it counts more than it can read), a bounded read doesn't tell.
+    ///
+    /// As the stream of the store, it is `'static`, and dropping it leaves nothing behind.
+    ///
+    /// ```
+    /// # use aether_core::{ActorId, EventStore, EventStoreExt, StoreError, Version};
+    /// # async fn example(store: &impl EventStore, order: &ActorId) -> Result<(), StoreError> {
+    /// use futures_util::StreamExt;
+    ///
+    /// let mut first_ten = store.events_until(order, Version::ZERO, Version::from(10));
+    /// while let Some(recorded) = first_ten.next().await {
+    ///     println!("{}", recorded?.event().event_type());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn events_until(
+        &self,
+        actor_id: &ActorId,
+        from: Version,
+        until: impl Into<Until>,
+    ) -> EventStream {
+        Box::pin(EventsUntil::of(self, actor_id, from, until.into()))
+    }
+
+    /// All events of the actor with versions of at least `from` ([`Version::ZERO`] for all), in
+    /// order, up to a version or a time. From [`Version::ZERO`] on they add up to the actor's state
+    /// at that version or time; from a snapshot it is
+    /// [`RestoreExt::restore_until`](crate::RestoreExt::restore_until).
+    ///
+    /// # Errors
+    ///
+    /// The first error of [`events_until`](Self::events_until), [`StoreError::Malformed`] among
+    /// them.
+    fn get_events_until(
+        &self,
+        actor_id: &ActorId,
+        from: Version,
+        until: impl Into<Until>,
+    ) -> impl Future<Output = Result<Vec<Event>, StoreError>> + Send {
+        collect(EventsUntil::of(self, actor_id, from, until.into()))
     }
 
     /// The lenient replay: all readable events, and a report of each unreadable one. For repair
@@ -108,6 +158,17 @@ pub trait EventStoreExt: EventStore {
 }
 
 impl<S: EventStore + ?Sized> EventStoreExt for S {}
+
+/// The events of a stream, or its first error.
+async fn collect(
+    mut stream: impl Stream<Item = Result<RecordedEvent, StoreError>> + Send + Unpin,
+) -> Result<Vec<Event>, StoreError> {
+    let mut events = Vec::new();
+    while let Some(item) = stream.next().await {
+        events.push(item?.into_event());
+    }
+    Ok(events)
+}
 
 /// What a lenient replay found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

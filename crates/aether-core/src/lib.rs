@@ -43,6 +43,8 @@
 //! - Who keeps it: [`EventStore`], [`SnapshotStore`], [`EventFeed`], each with its numbered
 //!   contract; [`EventStoreExt`] and [`RestoreExt`] are the comfort on top, [`DynEventStore`] and
 //!   [`DynSnapshotStore`] the forms that can be boxed. [`EventBroadcaster`] is told what was stored.
+//! - How a state is brought back: [`Restored`] from a snapshot and the events after it, [`Until`] a
+//!   version or a time. [`SnapshotPolicy`] says when a snapshot is worth taking.
 //! - What goes wrong: [`StoreError`], with [`VersionConflictError`] for the ordinary case.
 //!
 //! # Wire forms
@@ -72,13 +74,17 @@ mod namespace;
 mod payload;
 mod position;
 mod recorded_event;
+mod replay_cost;
 mod replay_error;
+mod restore;
 mod snapshot;
+mod snapshot_policy;
 mod snapshot_store;
 mod store_error;
 mod stored_notifier;
 mod text;
 mod timestamp;
+mod until;
 mod version;
 mod wire;
 
@@ -103,12 +109,16 @@ pub use namespace::Namespace;
 pub use payload::{Payload, PayloadError};
 pub use position::{InvalidPosition, Position};
 pub use recorded_event::RecordedEvent;
+pub use replay_cost::ReplayCost;
 pub use replay_error::ReplayError;
+pub use restore::{RestoreExt, Restored};
 pub use snapshot::ActorSnapshot;
-pub use snapshot_store::{RestoreExt, Restored, SnapshotSaved, SnapshotStore};
+pub use snapshot_policy::{InvalidSnapshotPolicy, SnapshotPolicy};
+pub use snapshot_store::{SnapshotSaved, SnapshotStore};
 pub use store_error::{BoxError, EventMismatch, Indeterminate, StoreError, StoreErrorKind};
 pub use stored_notifier::StoredNotifier;
 pub use text::InvalidText;
 pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use until::Until;
 pub use version::{InvalidVersion, Version};
 pub use wire::{WireError, WireForm};

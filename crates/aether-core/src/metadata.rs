@@ -190,7 +190,8 @@ impl<'de> Deserialize<'de> for Metadata {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
                 let mut metadata = Metadata::new();
-                while let Some((key, value)) = map.next_entry::<String, String>()? {
+                while let Some((key, value)) = map.next_entry::<Str, Str>()? {
+                    let (key, value) = (key.0, value.0);
                     if metadata.get(&key).is_some() {
                         return Err(A::Error::custom(format_args!(
                             "metadata has the key {key:?} twice"
@@ -203,6 +204,33 @@ impl<'de> Deserialize<'de> for Metadata {
         }
 
         deserializer.deserialize_map(Visitor)
+    }
+}
+
+/// Text that is written as such. A `String` would also be read from MessagePack's binary.
+struct Str(String);
+
+impl<'de> Deserialize<'de> for Str {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Str;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("text")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Str, E> {
+                self.visit_string(text.to_owned())
+            }
+
+            fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Str, E> {
+                Ok(Str(text))
+            }
+        }
+
+        deserializer.deserialize_string(Visitor)
     }
 }
 

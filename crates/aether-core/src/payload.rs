@@ -173,7 +173,7 @@ impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Binary;
 
-        impl<'de> serde::de::Visitor<'de> for Binary {
+        impl serde::de::Visitor<'_> for Binary {
             type Value = Payload;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -186,17 +186,6 @@ impl<'de> Deserialize<'de> for Payload {
 
             fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Payload, E> {
                 Payload::from_msgpack(bytes).map_err(E::custom)
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut seq: A,
-            ) -> Result<Payload, A::Error> {
-                let mut bytes = Vec::new();
-                while let Some(byte) = seq.next_element()? {
-                    bytes.push(byte);
-                }
-                self.visit_byte_buf(bytes)
             }
         }
 

@@ -61,10 +61,11 @@ impl ActorSnapshot {
         })
     }
 
-    /// With the place of the event whose effect is the last that the state holds.
+    /// With the place of the event whose effect is the last that the state holds, where it is
+    /// known.
     #[must_use]
-    pub fn at_position(mut self, position: Position) -> Self {
-        self.position = Some(position);
+    pub fn at_position(mut self, position: impl Into<Option<Position>>) -> Self {
+        self.position = position.into();
         self
     }
 

@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 /// A point in time: nanoseconds since the Unix epoch, UTC, from the year 1677 to 2262.
 ///
 /// Its text and JSON form is RFC 3339 in UTC; a time with another offset is read as the same
-/// instant. In MessagePack it is the number of nanoseconds. Order between events comes from
+/// instant, one that is finer than a nanosecond or a leap second is refused. In MessagePack it is the number of nanoseconds. Order between events comes from
 /// versions and positions, never from timestamps.
 ///
 /// ```
@@ -113,12 +113,29 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        OffsetDateTime::parse(text, &Rfc3339)
-            .map_err(|e| InvalidTimestamp {
-                reason: e.to_string(),
-            })?
-            .try_into()
+        let invalid = |reason: String| InvalidTimestamp { reason };
+        let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|e| invalid(e.to_string()))?;
+        match taken_for_another(text) {
+            Some(reason) => Err(invalid(reason.to_owned())),
+            None => time.try_into(),
+        }
     }
+}
+
+/// Why a text that can be parsed is not the time that it would be read as. The parser takes any
+/// character for the `T`, drops what is finer than a nanosecond, and reads a leap second as the
+/// second before it.
+fn taken_for_another(text: &str) -> Option<&'static str> {
+    let clock = text.get("2026-03-01".len()..)?;
+    if !clock.starts_with(['T', 't']) {
+        return Some("there is no `T` between day and time");
+    }
+    if clock.get(7..9) == Some("60") {
+        return Some("a leap second has no number of seconds since 1970");
+    }
+    let fraction = clock.get(9..)?.strip_prefix('.')?;
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    (digits > 9).then_some("a second has more than nine decimals")
 }
 
 impl Serialize for Timestamp {
@@ -168,6 +185,24 @@ mod tests {
                 timestamp
             );
         }
+    }
+
+    #[test]
+    fn text_is_refused_rather_than_read_as_another_time() {
+        for (text, says) in [
+            ("2026-03-01 12:00:00Z", "no `T`"),
+            ("2026-03-01_12:00:00Z", "no `T`"),
+            ("2026-03-01T12:00:00.1234567891Z", "nine decimals"),
+            ("2026-03-01T12:00:00.0000000000Z", "nine decimals"),
+            ("2016-12-31T23:59:60Z", "leap second"),
+            ("2017-01-01T00:59:60.5+01:00", "leap second"),
+        ] {
+            let error = text.parse::<Timestamp>().unwrap_err().to_string();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+        let lower = "2026-03-01t12:00:00.123456789z".parse::<Timestamp>();
+        let upper = "2026-03-01T12:00:00.123456789Z".parse::<Timestamp>();
+        assert_eq!(lower.unwrap(), upper.unwrap());
     }
 
     #[test]

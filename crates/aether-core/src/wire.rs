@@ -5,7 +5,11 @@
 //! fields. JSON has names throughout, for people and their tools. `docs/wire-format.md` is the
 //! normative description, and the golden files in `tests/golden` are what it means in bytes.
 
-use serde::de::{DeserializeOwned, Error as _};
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::commit::check_events;
@@ -14,6 +18,21 @@ use crate::{
     ActorId, ActorSnapshot, BoxError, CommandId, Commit, CommitContent, Event, EventId, EventType,
     InvalidCommit, InvalidEvent, Metadata, Payload, Position, Timestamp, Version,
 };
+
+/// The names of an event's parts in JSON.
+const EVENT_NAMES: [&str; 8] = [
+    "id",
+    "eventType",
+    "actorId",
+    "commandId",
+    "version",
+    "data",
+    "metadata",
+    "timestamp",
+];
+
+/// The names of a snapshot's parts in JSON.
+const SNAPSHOT_NAMES: [&str; 5] = ["actorId", "version", "state", "timestamp", "position"];
 
 /// About what MessagePack takes for an event beside its data: how much room to begin with.
 const ENVELOPE_BYTES: usize = 64;
@@ -263,6 +282,28 @@ struct OwnedEventObject {
     timestamp: Timestamp,
 }
 
+/// Reads an object by its names. What serde derives would also take the values alone, in order.
+fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+    names: &'static [&'static str],
+) -> Result<T, D::Error> {
+    struct Object<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object with names")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_struct("Object", names, Object(PhantomData))
+}
+
 fn nil() -> Payload {
     Payload::NIL
 }
@@ -313,7 +354,7 @@ impl<'de> Deserialize<'de> for Event {
             Timestamp,
         );
         let content = if deserializer.is_human_readable() {
-            let o = OwnedEventObject::deserialize(deserializer)?;
+            let o = object::<OwnedEventObject, D>(deserializer, &EVENT_NAMES)?;
             Content {
                 id: o.id,
                 event_type: o.event_type,
@@ -389,7 +430,7 @@ impl<'de> Deserialize<'de> for ActorSnapshot {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         type Array = (u8, ActorId, Version, Payload, Timestamp, Option<Position>);
         if deserializer.is_human_readable() {
-            let o = OwnedSnapshotObject::deserialize(deserializer)?;
+            let o = object::<OwnedSnapshotObject, D>(deserializer, &SNAPSHOT_NAMES)?;
             Ok(Self {
                 actor_id: o.actor_id,
                 version: o.version,

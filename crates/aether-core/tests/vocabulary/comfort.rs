@@ -16,12 +16,12 @@ pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("nothing here waits")
 }
 
-fn versions(events: &[Event]) -> Vec<u64> {
+pub(crate) fn versions(events: &[Event]) -> Vec<u64> {
     events.iter().map(|event| event.version().get()).collect()
 }
 
 /// A history with something unreadable at the beginning, in between and at the end.
-fn torn() -> Vec<Item> {
+pub(crate) fn torn() -> Vec<Item> {
     vec![
         Item::Malformed(1),
         Item::Event(event(1)),
@@ -188,6 +188,10 @@ fn works(store: &impl EventStore) {
         [1, 2]
     );
     assert_eq!(now(store.events(&id, Version::ZERO).count()), 2);
+    assert_eq!(
+        now(store.events_until(&id, Version::ZERO, version(1)).count()),
+        1
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use aether_core::{
     ActorId, ActorSnapshot, Appended, BroadcastError, Clock, CommandId, Event, EventBroadcaster,
     EventDraft, EventId, EventStored, EventType, FeedFilter, FixedClock, InvalidEvent,
     InvalidMetadata, InvalidText, Metadata, Namespace, Payload, PayloadError, Position,
-    RecordedEvent, Restored, SystemClock, Timestamp, Version, WireForm,
+    RecordedEvent, SystemClock, Timestamp, Version, WireForm,
 };
 
 use crate::{actor, draft_of, event, version};
@@ -329,24 +329,6 @@ fn a_recorded_event_is_an_event_and_its_place() {
     let recorded = RecordedEvent::new(event.clone(), place);
     assert_eq!((recorded.event(), recorded.position()), (&event, place));
     assert_eq!(recorded.into_event(), event);
-}
-
-#[test]
-fn a_restored_actor_has_the_version_of_the_last_thing_known_of_it() {
-    let snapshot = || ActorSnapshot::new(&actor("order-1"), version(4), &()).unwrap();
-    for (snapshot, events, expected) in [
-        (None, vec![], 0),
-        (Some(snapshot()), vec![], 4),
-        (Some(snapshot()), vec![event(5), event(8)], 8),
-        (None, vec![event(1)], 1),
-    ] {
-        let restored = Restored {
-            snapshot,
-            events,
-            problem: None,
-        };
-        assert_eq!(restored.version(), version(expected));
-    }
 }
 
 #[test]

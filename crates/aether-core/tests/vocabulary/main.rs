@@ -7,11 +7,14 @@
     reason = "a test that panics says where"
 )]
 
+mod bounds;
 mod comfort;
 mod commits;
 mod errors;
 mod events;
 mod identifiers;
+mod pasts;
+mod policies;
 mod restores;
 mod scripted;
 mod shareable;
@@ -40,4 +43,16 @@ fn event(number: u64) -> Event {
     draft_of("order-1", &format!("e-{number}"))
         .at(version(number))
         .unwrap()
+}
+
+/// The same, made at this time, in seconds since the Unix epoch.
+fn event_at(number: u64, seconds: i64) -> Event {
+    draft_of("order-1", &format!("e-{number}"))
+        .timestamp(time(seconds))
+        .at(version(number))
+        .unwrap()
+}
+
+fn time(seconds: i64) -> Timestamp {
+    Timestamp::from_unix_nanos(seconds * 1_000_000_000)
 }

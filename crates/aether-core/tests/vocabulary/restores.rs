@@ -10,7 +10,7 @@ use crate::comfort::now;
 use crate::scripted::{Asked, Item, Scripted, Snapshot};
 use crate::{actor, event, version};
 
-fn snapshot_at(number: u64) -> Snapshot {
+pub(crate) fn snapshot_at(number: u64) -> Snapshot {
     Snapshot::Is(ActorSnapshot::new(&actor("order-1"), version(number), &number).unwrap())
 }
 
@@ -19,7 +19,7 @@ fn restore(store: &Scripted) -> Result<Restored, StoreError> {
 }
 
 /// The snapshot's version, the versions of the events, the problem's kind.
-fn found(restored: &Restored) -> (Option<u64>, Vec<u64>, Option<StoreErrorKind>) {
+pub(crate) fn found(restored: &Restored) -> (Option<u64>, Vec<u64>, Option<StoreErrorKind>) {
     (
         restored
             .snapshot

@@ -1,15 +1,18 @@
 //! A store that says what it was told to say, and remembers what it was asked.
 
-use std::sync::Mutex;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 use aether_core::{
     ActorId, ActorSnapshot, Appended, Commit, Event, EventStore, EventStream, Position,
     RecordedEvent, ReplayError, SnapshotSaved, SnapshotStore, StoreError, Version,
 };
-use futures_util::stream;
+use futures_util::Stream;
 
 /// One thing in a history.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) enum Item {
     Event(Event),
     /// Something unreadable, at this sequence.
@@ -42,6 +45,45 @@ pub(crate) struct Scripted {
     pub(crate) latest: Option<Version>,
     pub(crate) snapshot: Snapshot,
     asked: Mutex<Vec<Asked>>,
+    reads: Arc<Reads>,
+}
+
+/// What became of the streams that were asked for.
+#[derive(Default)]
+struct Reads {
+    polls: AtomicUsize,
+    open: AtomicUsize,
+}
+
+/// A stream that tells how it is read.
+struct Watched {
+    items: std::vec::IntoIter<Result<RecordedEvent, StoreError>>,
+    reads: Arc<Reads>,
+}
+
+impl Watched {
+    fn new(items: Vec<Result<RecordedEvent, StoreError>>, reads: &Arc<Reads>) -> Self {
+        reads.open.fetch_add(1, Ordering::Relaxed);
+        Self {
+            items: items.into_iter(),
+            reads: reads.clone(),
+        }
+    }
+}
+
+impl Stream for Watched {
+    type Item = Result<RecordedEvent, StoreError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.reads.polls.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(self.items.next())
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.reads.open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Scripted {
@@ -58,6 +100,7 @@ impl Scripted {
             latest: Some(latest),
             snapshot: Snapshot::None,
             asked: Mutex::default(),
+            reads: Arc::default(),
         }
     }
 
@@ -77,6 +120,16 @@ impl Scripted {
     /// What it was asked so far, in order.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// How often its streams were asked for an item, or for the end.
+    pub(crate) fn polls(&self) -> usize {
+        self.reads.polls.load(Ordering::Relaxed)
+    }
+
+    /// How many of its streams have not been dropped.
+    pub(crate) fn open_streams(&self) -> usize {
+        self.reads.open.load(Ordering::Relaxed)
     }
 
     fn note(&self, asked: Asked) {
@@ -128,7 +181,7 @@ impl EventStore for Scripted {
                 Item::Unavailable => Err(unavailable()),
             })
             .collect();
-        Box::pin(stream::iter(items))
+        Box::pin(Watched::new(items, &self.reads))
     }
 
     async fn latest_version(&self, _: &ActorId) -> Result<Version, StoreError> {

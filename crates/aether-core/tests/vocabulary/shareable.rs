@@ -47,6 +47,7 @@ fn every_public_type_is_send_sync_and_owns_what_it_has() {
         InvalidEvent,
         InvalidMetadata,
         InvalidPosition,
+        InvalidSnapshotPolicy,
         InvalidText,
         InvalidTimestamp,
         InvalidVersion,
@@ -57,14 +58,17 @@ fn every_public_type_is_send_sync_and_owns_what_it_has() {
         PayloadError,
         Position,
         RecordedEvent,
+        ReplayCost,
         ReplayError,
         Restored,
+        SnapshotPolicy,
         SnapshotSaved,
         StoreError,
         StoreErrorKind,
         StoredNotifier,
         SystemClock,
         Timestamp,
+        Until,
         Version,
         VersionConflictError,
         WireError,
@@ -125,9 +129,11 @@ fn every_future_of_a_store_may_be_sent_boxed_or_not() {
         may_be_sent(store.save_events([event(1)]));
         may_be_sent(store.append_next([draft_of("order-1", "a")]));
         may_be_sent(store.get_events(&id, Version::ZERO));
+        may_be_sent(store.get_events_until(&id, Version::ZERO, version(1)));
         may_be_sent(store.get_events_with_errors(&id, Version::ZERO));
         may_be_sent(store.latest_snapshot(&id));
         may_be_sent(store.restore(&id));
+        may_be_sent(store.restore_until(&id, version(1)));
     }
     fn all_of_boxed(store: &Arc<dyn DynEventStore>, snapshots: &Arc<dyn DynSnapshotStore>) {
         let id = actor("order-1");
@@ -151,9 +157,12 @@ fn every_future_of_a_store_may_be_sent_boxed_or_not() {
 fn a_stream_of_events_outlives_its_store() {
     use futures_util::{FutureExt, StreamExt};
 
-    let store: Box<dyn DynEventStore> = Box::new(Scripted::events([1, 2]));
-    let stream = store.events(&actor("order-1"), Version::ZERO);
+    let store: Box<dyn DynEventStore> = Box::new(Scripted::events([1, 2, 3]));
+    let stream = store.events(&actor("order-1"), version(2));
+    let bounded = store.events_until(&actor("order-1"), Version::ZERO, version(2));
     drop(store);
-    let read = std::thread::spawn(move || stream.count().now_or_never()).join();
-    assert_eq!(read.unwrap(), Some(2));
+    for stream in [stream, bounded] {
+        let read = std::thread::spawn(move || stream.count().now_or_never()).join();
+        assert_eq!(read.unwrap(), Some(2));
+    }
 }

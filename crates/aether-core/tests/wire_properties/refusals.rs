@@ -166,7 +166,12 @@ fn each_part_of_another_type_is_refused() {
         Data::Binary(vec![b'x']),
         Data::Extension(1, vec![b'x']),
         Data::Array(vec![text("x")]),
+        // The bytes of a nil, one by one.
+        Data::Array(vec![Data::Unsigned(0xc0)]),
         Data::Map(vec![(Data::Unsigned(1), text("x"))]),
+        Data::Map(vec![(text("x"), Data::Unsigned(1))]),
+        Data::Map(vec![(Data::Binary(vec![b'x']), text("x"))]),
+        Data::Map(vec![(text("x"), Data::Binary(vec![b'x']))]),
     ];
     // By place: which of these are right there.
     let is_text = |data: &Data| matches!(data, Data::Text(_));
@@ -287,6 +292,20 @@ fn a_json_member_may_be_missing_only_where_it_says_so() {
         let optional = ["state", "position"].contains(&name);
         assert_eq!(snapshot_json(&entries).is_ok(), optional, "{name}");
     }
+}
+
+#[test]
+fn json_values_without_their_names_are_refused() {
+    let values = |entries: &[(&str, &str)]| {
+        let values: Vec<&str> = entries.iter().map(|(_, value)| *value).collect();
+        format!("[{}]", values.join(","))
+    };
+    let event = values(&EVENT);
+    assert!(Event::from_wire(WireForm::Json, event.as_bytes()).is_err());
+    let commit = format!("[{event}]");
+    assert!(WireForm::Json.decode_commit(commit.as_bytes()).is_err());
+    let snapshot = values(&SNAPSHOT);
+    assert!(ActorSnapshot::from_wire(WireForm::Json, snapshot.as_bytes()).is_err());
 }
 
 #[test]
