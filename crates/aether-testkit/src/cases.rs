@@ -2,6 +2,7 @@
 //! [the list](crate::list) names.
 
 pub(crate) mod atomic;
+pub(crate) mod bounds;
 pub(crate) mod cancellation;
 pub(crate) mod corruption;
 pub(crate) mod equality;

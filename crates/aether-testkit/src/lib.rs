@@ -156,7 +156,7 @@
 //! | 5 one winner | two writers, many, two handles, overlapping commits, rivals by expectation; complete histories after races on one actor and on many |
 //! | 6 repeats | an event, a commit, parts of one, of several, late, through another handle, whatever it expects; other content; another id; partial overlaps; drafts; many at once |
 //! | 7 reading one's writes | in the same handle at once, in another soon |
-//! | 8 complete reads | from a version, a gap, beyond the end; long histories; equal in every part; streams that are moved, dropped, read beside appends; ids that trap the careless |
+//! | 8 complete reads | from a version, a gap, beyond the end; until a version, a time; long histories; equal in every part; streams that are moved, dropped, read beside appends; ids that trap the careless |
 //! | 12 cancellation | a save that is dropped after each of its polls, or aborted at random |
 //! | 1 to 8 | generated sequences of calls against the simplest model, shrunk to the shortest that fails |
 //!

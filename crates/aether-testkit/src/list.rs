@@ -67,6 +67,9 @@ macro_rules! __cases {
             reading::clause_08_several_streams_at_once_are_each_complete,
             reading::clause_08_a_stream_that_is_dropped_early_leaves_nothing_behind,
             reading::clause_08_a_stream_read_beside_appends_has_no_holes,
+            bounds::clause_08_reading_until_a_version_ends_with_it,
+            bounds::clause_08_reading_until_a_time_ends_before_the_first_later_event,
+            bounds::clause_08_a_read_that_ends_at_its_bound_leaves_nothing_behind,
             ids::clause_08_ids_that_trap_the_careless_are_distinct_and_intact,
             ids::clause_02_ids_that_trap_the_careless_have_sequences_of_their_own,
             cancellation::clause_12_a_save_dropped_after_any_poll_is_whole_or_absent,
@@ -91,6 +94,9 @@ macro_rules! __cases {
             snapshots::clause_10_a_replay_without_a_snapshot_reads_everything,
             snapshots::clause_10_a_snapshot_ahead_of_the_history_is_reported,
             snapshots::clause_10_any_snapshots_do_what_the_model_does,
+            bounds::clause_10_a_replay_until_a_version_starts_from_a_snapshot_that_is_not_past_it,
+            bounds::clause_10_a_replay_until_a_time_starts_from_a_snapshot_that_is_not_past_it,
+            bounds::clause_10_a_snapshot_taken_after_a_replay_is_where_the_next_begins,
         }
     };
     (notices [$($then:tt)+] $arguments:tt) => {
@@ -137,6 +143,7 @@ macro_rules! __cases {
             corruption::clause_09_the_lenient_replay_gives_the_good_and_reports_the_bad,
             corruption::clause_09_other_actors_are_not_affected,
             corruption::clause_09_a_malformed_end_does_not_free_the_versions_before_it,
+            bounds::clause_09_a_malformed_event_fails_a_read_that_ends_after_it,
         }
     };
     (snapshot_corruption [$($then:tt)+] $arguments:tt) => {
@@ -162,6 +169,7 @@ macro_rules! __cases {
             retention::clause_14_a_snapshot_stands_in_for_what_has_expired,
             retention::clause_14_a_snapshot_before_what_has_expired_does_not_stand_in,
             retention::clause_14_the_latest_version_is_never_below_the_snapshot,
+            bounds::clause_14_a_snapshot_past_a_bound_does_not_stand_in_for_what_has_expired,
         }
     };
     (feed_retention [$($then:tt)+] $arguments:tt) => {

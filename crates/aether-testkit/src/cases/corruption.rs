@@ -228,7 +228,7 @@ where
 }
 
 /// Stores events at these versions, something malformed, and events at these; gives the events.
-async fn plant<B: PlantMalformedEvent>(
+pub(super) async fn plant<B: PlantMalformedEvent>(
     context: &Context<B>,
     store: &B::Store,
     actor_id: &ActorId,

@@ -232,7 +232,8 @@ where
     is_lost(context, &*store, positions[1]).await
 }
 
-async fn expire<B: ExpireHistory>(context: &Context<B>, through: Position) -> Outcome {
+/// Lets everything expire up to this place.
+pub(super) async fn expire<B: ExpireHistory>(context: &Context<B>, through: Position) -> Outcome {
     let guard = context.guard().await?;
     let expired = context.builder().expire_through(&guard, through).await;
     expired.map_err(|error| Failure::environment("let events expire", &error))

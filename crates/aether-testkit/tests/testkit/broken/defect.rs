@@ -112,6 +112,8 @@ pub(crate) enum Defect {
     SkipsWhatIsAppendedMeanwhile,
     /// A stream can only be read in the task in which it was made.
     BindsStreamsToTheirTask,
+    /// Counts the places of events from the first one of a commit that is asked for.
+    CountsPlacesFromWhereItReads,
     /// Times are kept in microseconds.
     KeepsMicroseconds,
     /// The command's id is not kept.
@@ -240,6 +242,8 @@ pub(crate) enum Defect {
     SwallowsTheMalformed,
     /// Ends at what it can't read.
     EndsAtTheMalformed,
+    /// Says at the end of the history what it can't read in it.
+    ReportsAfterTheLastEvent,
     /// Says nothing of where and what it is.
     ReportsWithoutAPlace,
     /// Reports one actor's to all.
@@ -266,6 +270,8 @@ pub(crate) enum Defect {
     WantsWhatTheSnapshotCovers,
     /// Any snapshot stands in for what has expired.
     TrustsAnySnapshot,
+    /// A snapshot that covers what has expired stands in for it in every read.
+    TrustsSnapshotsInEveryRead,
     /// The feed goes on where events are missing.
     FeedPassesOverWhatHasExpired,
     /// The feed begins with the first event that there ever was, or not at all.

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use aether_core::{ActorId, EventStream, RecordedEvent, ReplayError, StoreError, Version};
+use aether_core::{
+    ActorId, EventStream, Position, RecordedEvent, ReplayError, StoreError, Version,
+};
 use futures_util::stream::{self, StreamExt};
 
 use super::{BrokenStore, Defect};
@@ -87,11 +89,13 @@ impl BrokenStore {
                 let end = items.iter().position(is_malformed);
                 items.truncate(end.unwrap_or(items.len()));
             }
+            Defect::ReportsAfterTheLastEvent => items.sort_by_key(is_malformed),
+            Defect::CountsPlacesFromWhereItReads => count_places_anew(&mut items),
             Defect::ReportsWithoutAPlace => {
                 for item in &mut items {
                     if let Err(StoreError::Malformed(error)) = item {
                         **error = ReplayError {
-                            position: aether_core::Position::new(0, 0, 0),
+                            position: Position::new(0, 0, 0),
                             reason: String::new(),
                             raw: bytes::Bytes::new(),
                         };
@@ -132,6 +136,11 @@ impl BrokenStore {
                 vec![Err(truncated())]
             }
             Defect::TrustsAnySnapshot if state.snapshots.contains_key(actor_id) => {
+                keep_from(survivors(), from)
+            }
+            Defect::TrustsSnapshotsInEveryRead
+                if expired.is_some_and(|e| state.snapshot_covers(actor_id, *e)) =>
+            {
                 keep_from(survivors(), from)
             }
             Defect::ReadsExclusively => state.read(
@@ -201,6 +210,22 @@ fn keep_from(
     items
         .filter(|item| item.as_ref().map_or(true, |r| r.event().version() >= from))
         .collect()
+}
+
+/// Gives the events of each commit places from 0 on.
+fn count_places_anew(items: &mut Items) {
+    let mut before = None;
+    for recorded in items.iter_mut().flatten() {
+        let place = recorded.position();
+        let index = match before {
+            Some((sequence, index)) if sequence == place.sequence() => index + 1,
+            _ => 0,
+        };
+        before = Some((place.sequence(), index));
+        let counted = Position::new(place.incarnation(), place.sequence(), index);
+        let counted = counted.with_fingerprint(place.fingerprint());
+        *recorded = RecordedEvent::new(recorded.event().clone(), counted);
+    }
 }
 
 fn is_malformed(item: &Result<RecordedEvent, StoreError>) -> bool {

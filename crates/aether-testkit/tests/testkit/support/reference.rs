@@ -292,7 +292,7 @@ impl State {
     ) -> Vec<Result<RecordedEvent, StoreError>> {
         if let Some(after) = self.truncated.get(actor_id)
             && from <= *after
-            && !self.snapshot_covers(actor_id, *after)
+            && !(from == *after && self.snapshot_covers(actor_id, *after))
         {
             return vec![Err(StoreError::HistoryTruncated {
                 actor_id: actor_id.clone(),
@@ -306,7 +306,7 @@ impl State {
             .collect()
     }
 
-    fn snapshot_covers(&self, actor_id: &ActorId, version: Version) -> bool {
+    pub(crate) fn snapshot_covers(&self, actor_id: &ActorId, version: Version) -> bool {
         let snapshot = self.snapshots.get(actor_id);
         snapshot.is_some_and(|s| s.as_ref().is_ok_and(|s| s.version() >= version))
     }

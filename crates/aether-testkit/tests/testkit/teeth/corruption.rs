@@ -7,6 +7,7 @@ super::teeth! {
             clause_09_a_malformed_event_fails_the_plain_read,
             clause_09_the_report_says_where_and_why,
             clause_09_the_lenient_replay_gives_the_good_and_reports_the_bad,
+            clause_09_a_malformed_event_fails_a_read_that_ends_after_it,
         ]
     }
 
@@ -16,6 +17,15 @@ super::teeth! {
             clause_09_a_malformed_event_fails_the_plain_read,
             clause_09_the_report_says_where_and_why,
             clause_09_the_lenient_replay_gives_the_good_and_reports_the_bad,
+            clause_09_a_malformed_event_fails_a_read_that_ends_after_it,
+        ]
+    }
+
+    // Says at the end of the history what it can't read in it.
+    reports_after_the_last_event: ReportsAfterTheLastEvent fails {
+        corruption: [
+            clause_09_the_report_says_where_and_why,
+            clause_09_a_malformed_event_fails_a_read_that_ends_after_it,
         ]
     }
 

@@ -63,6 +63,9 @@ super::teeth! {
             clause_08_several_streams_at_once_are_each_complete,
             clause_08_a_stream_that_is_dropped_early_leaves_nothing_behind,
             clause_08_a_stream_read_beside_appends_has_no_holes,
+            clause_08_reading_until_a_version_ends_with_it,
+            clause_08_reading_until_a_time_ends_before_the_first_later_event,
+            clause_08_a_read_that_ends_at_its_bound_leaves_nothing_behind,
             clause_08_ids_that_trap_the_careless_are_distinct_and_intact,
             clause_02_ids_that_trap_the_careless_have_sequences_of_their_own,
             clause_12_a_save_dropped_after_any_poll_is_whole_or_absent,
@@ -80,6 +83,9 @@ super::teeth! {
             clause_10_a_replay_starts_from_the_snapshot,
             clause_10_a_replay_without_a_snapshot_reads_everything,
             clause_10_a_snapshot_ahead_of_the_history_is_reported,
+            clause_10_a_replay_until_a_version_starts_from_a_snapshot_that_is_not_past_it,
+            clause_10_a_replay_until_a_time_starts_from_a_snapshot_that_is_not_past_it,
+            clause_10_a_snapshot_taken_after_a_replay_is_where_the_next_begins,
         ]
         feed: [
             clause_13_positions_are_those_of_reads_and_of_appends,
@@ -97,6 +103,7 @@ super::teeth! {
         snapshot_retention: [
             clause_14_a_snapshot_stands_in_for_what_has_expired,
             clause_14_the_latest_version_is_never_below_the_snapshot,
+            clause_14_a_snapshot_past_a_bound_does_not_stand_in_for_what_has_expired,
         ]
     }
 
@@ -152,7 +159,11 @@ super::teeth! {
         events: [
             clause_08_reading_from_a_version_includes_it,
             clause_08_a_long_history_is_read_in_order_and_complete,
+            clause_08_reading_until_a_version_ends_with_it,
             clauses_01_to_08_any_calls_do_what_the_model_does,
+        ]
+        snapshots: [
+            clause_10_a_replay_until_a_time_starts_from_a_snapshot_that_is_not_past_it,
         ]
         retention: [
             clause_14_what_has_not_expired_is_read_completely,
@@ -167,7 +178,11 @@ super::teeth! {
             clause_08_reading_from_a_version_includes_it,
             clause_08_reading_from_a_gap_begins_after_it,
             clause_08_a_long_history_is_read_in_order_and_complete,
+            clause_08_reading_until_a_version_ends_with_it,
             clauses_01_to_08_any_calls_do_what_the_model_does,
+        ]
+        snapshots: [
+            clause_10_a_replay_until_a_time_starts_from_a_snapshot_that_is_not_past_it,
         ]
         retention: [
             clause_14_what_has_not_expired_is_read_completely,
@@ -178,6 +193,7 @@ super::teeth! {
     reads_from_stored_versions_only: ReadsFromStoredVersionsOnly fails {
         events: [
             clause_08_reading_from_a_gap_begins_after_it,
+            clause_08_reading_until_a_version_ends_with_it,
             clauses_01_to_08_any_calls_do_what_the_model_does,
         ]
         retention: [
@@ -211,6 +227,7 @@ super::teeth! {
         events: [
             clause_04_a_thousand_events_are_one_commit_and_more_are_refused,
             clause_08_a_long_history_is_read_in_order_and_complete,
+            clause_08_a_read_that_ends_at_its_bound_leaves_nothing_behind,
         ]
     }
 
@@ -236,6 +253,10 @@ super::teeth! {
         events: [
             clause_08_a_stream_that_is_dropped_early_leaves_nothing_behind,
             clause_08_a_stream_read_beside_appends_has_no_holes,
+            clause_08_a_read_that_ends_at_its_bound_leaves_nothing_behind,
+        ]
+        snapshots: [
+            clause_10_a_snapshot_taken_after_a_replay_is_where_the_next_begins,
         ]
         corruption: [
             clause_09_a_malformed_event_fails_the_plain_read,
@@ -256,10 +277,21 @@ super::teeth! {
         ]
     }
 
+    // Counts the places of events from the first one of a commit that is asked for.
+    counts_places_from_where_it_reads: CountsPlacesFromWhereItReads fails {
+        snapshots: [
+            clause_10_a_snapshot_taken_after_a_replay_is_where_the_next_begins,
+        ]
+    }
+
     // Times are kept in microseconds.
     keeps_microseconds: KeepsMicroseconds fails {
         events: [
             clause_08_events_come_back_equal_in_every_part,
+            clause_08_reading_until_a_time_ends_before_the_first_later_event,
+        ]
+        snapshots: [
+            clause_10_a_replay_until_a_time_starts_from_a_snapshot_that_is_not_past_it,
         ]
     }
 

@@ -8,6 +8,7 @@ super::teeth! {
         ]
         snapshot_retention: [
             clause_14_a_snapshot_before_what_has_expired_does_not_stand_in,
+            clause_14_a_snapshot_past_a_bound_does_not_stand_in_for_what_has_expired,
         ]
     }
 
@@ -48,6 +49,14 @@ super::teeth! {
     trusts_any_snapshot: TrustsAnySnapshot fails {
         snapshot_retention: [
             clause_14_a_snapshot_before_what_has_expired_does_not_stand_in,
+            clause_14_a_snapshot_past_a_bound_does_not_stand_in_for_what_has_expired,
+        ]
+    }
+
+    // A snapshot that covers what has expired stands in for it in every read.
+    trusts_snapshots_in_every_read: TrustsSnapshotsInEveryRead fails {
+        snapshot_retention: [
+            clause_14_a_snapshot_past_a_bound_does_not_stand_in_for_what_has_expired,
         ]
     }
 

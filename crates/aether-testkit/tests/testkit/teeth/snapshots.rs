@@ -50,6 +50,7 @@ super::teeth! {
     loses_snapshot_positions: LosesSnapshotPositions fails {
         snapshots: [
             clause_10_a_snapshot_comes_back_equal_in_every_part,
+            clause_10_a_snapshot_taken_after_a_replay_is_where_the_next_begins,
         ]
     }
 
@@ -74,9 +75,14 @@ super::teeth! {
         snapshots: [
             clause_10_snapshots_leave_the_history_as_it_is,
             clause_10_a_snapshot_ahead_of_the_history_is_reported,
+            clause_10_a_replay_until_a_version_starts_from_a_snapshot_that_is_not_past_it,
+            clause_10_a_replay_until_a_time_starts_from_a_snapshot_that_is_not_past_it,
         ]
         snapshot_corruption: [
             clause_10_an_undecodable_snapshot_costs_a_full_replay,
+        ]
+        snapshot_retention: [
+            clause_14_a_snapshot_past_a_bound_does_not_stand_in_for_what_has_expired,
         ]
     }
 

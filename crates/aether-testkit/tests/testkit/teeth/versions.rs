@@ -98,6 +98,7 @@ super::teeth! {
             clause_06_the_same_event_again_succeeds_and_changes_nothing,
             clause_08_reading_from_a_gap_begins_after_it,
             clause_08_a_long_history_is_read_in_order_and_complete,
+            clause_08_reading_until_a_version_ends_with_it,
             clause_08_ids_that_trap_the_careless_are_distinct_and_intact,
             clauses_01_to_08_any_calls_do_what_the_model_does,
         ]
