@@ -38,8 +38,11 @@ impl Digest {
 
     /// Reads the 43 characters of [`Display`](fmt::Display).
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        bytes.try_into().ok().map(Self)
+        // The decoder wants room for the longest text of as many blocks of four.
+        let mut bytes = [0; 33];
+        let count = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+        let (digest, rest) = bytes.split_first_chunk()?;
+        (count == 32 && rest.len() == 1).then_some(Self(*digest))
     }
 }
 
@@ -115,7 +118,7 @@ pub(crate) fn write_sequences(sequences: &[u64]) -> String {
 
 /// Reads what [`write_sequences`] writes: at least one, falling, at least 1.
 pub(crate) fn read_sequences(text: &str) -> Option<Vec<u64>> {
-    let mut sequences: Vec<u64> = Vec::new();
+    let mut sequences: Vec<u64> = Vec::with_capacity(PREDECESSORS_MAX);
     for part in text.split('.') {
         // The standard library takes a sign and upper case, too.
         let canonical = |b: u8| b.is_ascii_digit() || b.is_ascii_lowercase();

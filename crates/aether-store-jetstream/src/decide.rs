@@ -45,6 +45,7 @@ impl Answer {
             Fault::TimedOut
             | Fault::Unheard(_)
             | Fault::Garbled(_)
+            | Fault::Interrupted(_)
             | Fault::Unreadable { .. }
             | Fault::Closed => Self::Nothing,
         }

@@ -40,14 +40,34 @@ impl Watch {
     /// Waits for the server to say that a request on this subject is not allowed, or that we may
     /// not listen where its answers come in, whose subjects begin with `inboxes`.
     pub(crate) async fn of_request(&mut self, subject: &str, inboxes: &str) -> Fault {
+        loop {
+            match self.next().await {
+                text if denies(&text, subject) => return Fault::Denied(text),
+                text if deafens(&text, inboxes) => return Fault::Unheard(text),
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits for the server to say that listening to this subject is not allowed.
+    pub(crate) async fn of_subscription(&mut self, subject: &str) -> Fault {
+        loop {
+            let text = self.next().await;
+            if refuses(&text, subject) {
+                return Fault::Denied(text);
+            }
+        }
+    }
+
+    /// What the server says next; nothing ever where it is not heard.
+    async fn next(&mut self) -> String {
         let Some(receiver) = &mut self.0 else {
             return std::future::pending().await;
         };
         loop {
             match receiver.recv().await {
-                Ok(text) if denies(&text, subject) => return Fault::Denied(text),
-                Ok(text) if deafens(&text, inboxes) => return Fault::Unheard(text),
-                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Ok(text) => return text,
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
             }
         }
@@ -63,9 +83,17 @@ fn denies(text: &str, subject: &str) -> bool {
 
 /// Whether the text is `Permissions Violation for Subscription to "<one of the inboxes>"`.
 fn deafens(text: &str, inboxes: &str) -> bool {
+    is_of_a_subscription(text) && text.contains(&format!("\"{inboxes}"))
+}
+
+/// Whether the text is `Permissions Violation for Subscription to "<subject>"`.
+fn refuses(text: &str, subject: &str) -> bool {
+    is_of_a_subscription(text) && text.contains(&format!("\"{subject}\""))
+}
+
+fn is_of_a_subscription(text: &str) -> bool {
     text.to_ascii_lowercase()
         .starts_with("permissions violation for subscription to ")
-        && text.contains(&format!("\"{inboxes}"))
 }
 
 #[cfg(test)]
@@ -81,6 +109,18 @@ mod tests {
         assert!(!denies(
             r#"Permissions Violation for Subscription to "a""#,
             "a"
+        ));
+    }
+
+    #[test]
+    fn only_a_denial_of_this_very_subscription_refuses_it() {
+        let text = r#"Permissions Violation for Subscription to "orders.stored.order.*""#;
+        assert!(refuses(text, "orders.stored.order.*"));
+        assert!(!refuses(text, "orders.stored.order.*.*"));
+        assert!(!refuses(text, "stored.order.*"));
+        assert!(!refuses(
+            r#"Permissions Violation for Publish to "orders.stored.order.a""#,
+            "orders.stored.order.a"
         ));
     }
 

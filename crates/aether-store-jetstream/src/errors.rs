@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     NoResponders,
     /// An answer that is none.
     Garbled(String),
+    /// What gave messages has stopped, and can be begun anew.
+    Interrupted(String),
     /// The server counts this many messages on a subject, and does not find the last.
     Unreadable { messages: u64 },
     /// The connection was closed for good, by its owner. What was sent may have arrived.
@@ -54,6 +56,7 @@ impl Fault {
             Self::TimedOut => "silence",
             Self::NoResponders => "no_responders",
             Self::Garbled(_) => "garbled",
+            Self::Interrupted(_) => "interrupted",
             Self::Unreadable { .. } => "unreadable",
             Self::Closed | Self::Unsent => "closed",
         }
@@ -62,9 +65,11 @@ impl Fault {
     /// Whether asking again may bring another answer.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::TimedOut | Self::NoResponders | Self::Garbled(_) | Self::Unreadable { .. } => {
-                true
-            }
+            Self::TimedOut
+            | Self::NoResponders
+            | Self::Garbled(_)
+            | Self::Interrupted(_)
+            | Self::Unreadable { .. } => true,
             Self::Denied(_) | Self::Unheard(_) | Self::Closed | Self::Unsent => false,
             Self::Refused(error) => !matches!(
                 error.error_code(),
@@ -73,6 +78,7 @@ impl Fault {
                     | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
                     | ErrorCode::NO_ACCOUNT
                     | ErrorCode::BAD_REQUEST
+                    | ErrorCode::CONSUMER_INACTIVE_THRESHOLD_EXCESS
             ),
         }
     }
@@ -86,9 +92,11 @@ impl Fault {
                 source: self.into(),
             },
             Self::Refused(error) => refused(error, action, stream),
-            Self::TimedOut | Self::NoResponders | Self::Garbled(_) | Self::Unreadable { .. } => {
-                unavailable(action, self)
-            }
+            Self::TimedOut
+            | Self::NoResponders
+            | Self::Garbled(_)
+            | Self::Interrupted(_)
+            | Self::Unreadable { .. } => unavailable(action, self),
         }
     }
 }
@@ -105,6 +113,7 @@ impl fmt::Display for Fault {
             Self::TimedOut => f.write_str("no answer in time"),
             Self::NoResponders => f.write_str("nobody there to answer (status 503)"),
             Self::Garbled(reason) => write!(f, "an answer that can't be read: {reason}"),
+            Self::Interrupted(reason) => write!(f, "interrupted: {reason}"),
             Self::Unreadable { messages } => {
                 write!(f, "no last message is found, though {messages} are counted")
             }
@@ -158,6 +167,11 @@ fn refused(error: jetstream::Error, action: &str, stream: &str) -> StoreError {
             format!("max_msg_size of stream {stream:?}"),
             "smaller than what was to be stored",
             "unlimited, or large enough",
+        ),
+        ErrorCode::CONSUMER_INACTIVE_THRESHOLD_EXCESS => misconfigured(
+            format!("consumer_limits of stream {stream:?}"),
+            &text,
+            "none, or an inactive_threshold of at least a minute",
         ),
         ErrorCode::STREAM_NOT_MATCH => misconfigured(
             format!("subjects of stream {stream:?}"),
@@ -257,6 +271,7 @@ mod tests {
             (server_error(10065), Kind::Misconfigured, true),  // subjects overlap
             (server_error(10005), Kind::Misconfigured, true),  // no place for the replicas
             (server_error(10109), Kind::Misconfigured, true),  // sealed
+            (server_error(10153), Kind::Misconfigured, false), // consumers are kept for less long
             (server_error(10008), Kind::Unavailable, true),    // temporarily
             (server_error(10071), Kind::Unavailable, true),    // wrong last sequence
             (server_error(10164), Kind::Unavailable, true),    // … another wording
@@ -266,6 +281,7 @@ mod tests {
             (Fault::TimedOut, Kind::Unavailable, true),
             (Fault::NoResponders, Kind::Unavailable, true),
             (Fault::Garbled("?".into()), Kind::Unavailable, true),
+            (Fault::Interrupted("?".into()), Kind::Unavailable, true),
             (Fault::Denied("no".into()), Kind::PermissionDenied, false),
             (Fault::Unheard("no".into()), Kind::PermissionDenied, false),
             (Fault::Closed, Kind::Closed, false),

@@ -82,7 +82,8 @@ impl Follower {
     ) -> (Option<StoredCommit>, Option<Wrong>) {
         let last = self.before.last();
         let before = std::mem::replace(&mut self.before, Before::Unreadable { last });
-        let span = match stored.span() {
+        let fields = stored.fields();
+        let span = match fields.span() {
             Ok(span) if span.first > last => span,
             Ok(span) => {
                 let (first, after) = (span.first, last);
@@ -93,7 +94,7 @@ impl Follower {
         let (commit, wrong) = if span.last < from {
             (None, None)
         } else {
-            match stored.commit(actor_id) {
+            match stored.commit_with(&fields, span, actor_id) {
                 Ok(commit) => {
                     let wrong = commit.link.as_ref().and_then(|link| compare(&before, link));
                     (Some(commit), wrong.filter(|wrong| matters(wrong, from)))
@@ -104,7 +105,7 @@ impl Follower {
         let digest = commit.as_ref().map(|commit: &StoredCommit| commit.digest);
         self.before = Before::Commit {
             last: span.last,
-            digest: digest.unwrap_or_else(|| stored.digest()),
+            digest: digest.unwrap_or_else(|| fields.digest(&stored.body)),
         };
         (commit, wrong)
     }

@@ -172,9 +172,14 @@ impl Ledger {
         Ok(())
     }
 
+    /// The stream was made anew: from now on every call about an actor says so.
+    pub(crate) fn note_made_anew(&self) {
+        self.remade.store(true, Ordering::Relaxed);
+    }
+
     /// The stream was made anew: from now on every call says so.
     pub(crate) fn made_anew(&self, actor_id: &ActorId, known: Version) -> StoreError {
-        self.remade.store(true, Ordering::Relaxed);
+        self.note_made_anew();
         let stream = &self.names.events_stream;
         regressed(
             actor_id,

@@ -62,8 +62,17 @@
 //!   what is missing, was changed, or was lost and written anew is reported where it is read, and
 //!   [`JetStreamStore::verify`] walks a whole history. A commit that is known here and proved to be
 //!   gone is [`StoreError::HistoryRegressed`].
-//! - A read knows where the history ends before it begins, and is complete up to there. No
-//!   consumer is made, none is left behind.
+//! - A read knows where the history ends before it begins, and is complete up to there. What a
+//!   short one costs does not depend on what else is in the stream: one round trip where the actor
+//!   is remembered, two where it is not.
+//! - **The [feed](aether_core::EventFeed)** gives everybody's events once and in one order, from any
+//!   [position](aether_core::Position), from history to live, through cut connections, killed
+//!   servers and changes of leader. Categories and actors are told apart by the server (of up to
+//!   256; of more, the client passes over others), types by the client: every event of the other
+//!   criteria travels to it first. A slow reader holds a few megabytes and slows nobody. What can't
+//!   be given is reported in its place, and a stream that has lost what was to come ends the feed
+//!   ([`StoreError::PositionLost`]). A feed that has begun waits for its server as long as it takes.
+//! - A feed and a long replay have a consumer on the server, which goes when they are dropped.
 //! - Any actor id has a subject of its own, whatever characters are in it.
 //!
 //! # What it does not
@@ -71,8 +80,8 @@
 //! - How durable an acknowledged commit is, is the server's matter: it acknowledges before it syncs
 //!   to disk (`sync_interval`, 2 minutes by default), so with one replica a lost machine can lose
 //!   what a killed process does not. Production means three [replicas](JetStreamConfig::replicas).
-//! - A read goes through the actor's history from its beginning, page by page; reads that cost
-//!   less, and a feed, are to come.
+//! - Where events expire, a feed can't go on from a position whose own event has expired, and with
+//!   a filter what expires before it could be given is noticed a second late.
 //! - A process that remembers nothing of an actor believes the leader. Around a change of leader
 //!   that can make a save at an *exact* version end in a conflict that isn't one: its current
 //!   version is below the expected one then. Nothing was stored, and saving again tells.
@@ -81,6 +90,13 @@
 //!   the server counts more messages than it gives.
 //! - Where events expire, a repeat of an expired event is a conflict, and copies that keep the
 //!   newest commits may be late.
+//!
+//! # Hearing of events
+//!
+//! A broadcaster is told of what this store saves ([`JetStreamStoreBuilder::broadcaster`]); with
+//! [`JetStreamConfig::republish`] the server itself sends what it has stored, whoever wrote it
+//! ([`JetStreamStore::subscribe_stored`]), and a subscription says what it has missed; the feed
+//! loses nothing. `docs/hearing-of-events.md` compares them.
 //!
 //! # What can be watched
 //!
@@ -120,9 +136,12 @@
 //! | `aether_jetstream_doubts_total` | `verdict`: `stands`, `gone`, `remade`, `unknown` | checks, while saving, whether the commit before is still there |
 //! | `aether_jetstream_sequences_reused_total` | | times that the server was seen to have **lost acknowledged messages**: alert on it |
 //! | `aether_jetstream_published_bytes_total` | | bytes of messages, headers included, each time that they were sent |
-//! | `aether_jetstream_reads_total` | `operation`: `replay`, `latest_version`, `verify`, `latest_snapshot`; `outcome`: `ok`, `faults` (of `verify`: it has found some), an error's kind, `dropped` | reads that ended |
+//! | `aether_jetstream_reads_total` | `operation`: `replay`, `latest_version`, `verify`, `latest_snapshot`; `outcome`: `ok`, `faults` (of `verify`: it has found some), an error's kind, `dropped` (also of a `replay` that stopped at its bound) | reads that ended |
 //! | `aether_jetstream_read_events_total` | | events that replays gave |
 //! | `aether_jetstream_rereads_total` | `reason`, as above | requests of reads that were made once more |
+//! | `aether_jetstream_feed_events_total` | | events that feeds gave |
+//! | `aether_jetstream_feed_interruptions_total` | `reason`, as above, and `interrupted` | times that a feed went on with another consumer |
+//! | `aether_jetstream_heard_total` | `item`: `event`, `gap`, `foreign`, `malformed` | what subscriptions to stored events gave |
 //! | `aether_jetstream_snapshot_saves_total` | `outcome`: `saved`, `superseded`, an error's kind, `dropped` | saves of snapshots that ended |
 //!
 //! | histogram | other labels | what is measured |
@@ -145,7 +164,8 @@
 //! What answers and observations mean is decided by pure functions over plain values: `decide.rs`
 //! (what became of a publish; is a commit gone), `recognise.rs` (are these events stored already),
 //! `follow.rs` (does a message follow the one before), `head.rs` (what the next commit needs to
-//! know), `stream_config.rs` and `risk.rs` (will this stream do), `token.rs` and `names.rs` (what is
+//! know), `stream_config.rs` and `risk.rs` (will this stream do),
+//! `subscription/course.rs` (was something missed before what is heard), `token.rs` and `names.rs` (what is
 //! it called), `message.rs` and `chain.rs` (what is in it). `actors.rs` remembers. `server.rs` is
 //! what is asked of the server, `link.rs` and `batch_get.rs` ask it; `save.rs`, `newest.rs`,
 //! `seek.rs`, `scan.rs`, `read.rs`, `verify.rs` and `snapshot.rs` carry out the one through the
@@ -157,6 +177,7 @@
 //! [`StoreError::TooLarge`]: aether_core::StoreError::TooLarge
 //! [`StoreError::Indeterminate`]: aether_core::StoreError::Indeterminate
 //! [`StoreError::HistoryRegressed`]: aether_core::StoreError::HistoryRegressed
+//! [`StoreError::PositionLost`]: aether_core::StoreError::PositionLost
 
 mod actors;
 mod address;
@@ -167,10 +188,13 @@ pub mod bench;
 mod builder;
 mod chain;
 mod config;
+mod consumer;
 mod decide;
 mod denials;
 mod direct_get;
 mod errors;
+mod feed;
+mod fields;
 mod follow;
 mod glance;
 mod head;
@@ -183,6 +207,7 @@ mod names;
 mod newest;
 mod observe;
 mod patience;
+mod raw_get;
 mod read;
 mod recognise;
 mod risk;
@@ -197,6 +222,7 @@ mod snapshot;
 mod store;
 mod stream_config;
 mod streams;
+mod subscription;
 mod token;
 mod trace_context;
 mod trail;
@@ -207,5 +233,6 @@ pub use builder::JetStreamStoreBuilder;
 pub use config::{InvalidConfig, JetStreamConfig, Retention, Storage};
 pub use risk::Risk;
 pub use store::JetStreamStore;
+pub use subscription::{Gap, Heard, StoredSubscription};
 pub use trace_context::{InvalidTraceContext, TraceContext};
 pub use verify::{HistoryFault, HistoryFaultKind, HistoryReport};

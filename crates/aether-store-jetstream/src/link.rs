@@ -8,7 +8,7 @@ use async_nats::jetstream::stream::RawMessage;
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, HeaderMap, Message, Request, Subject};
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,7 @@ use crate::direct_get;
 use crate::errors::Fault;
 use crate::message::{Outgoing, Stored};
 use crate::patience::Patience;
+use crate::raw_get;
 
 /// What all of JetStream's own subjects begin with.
 const API: &str = "$JS.API";
@@ -91,9 +92,27 @@ impl Link {
         patience: &Patience,
     ) -> Result<T, Fault> {
         let body = serde_json::to_vec(body).map_err(|e| Fault::Garbled(e.to_string()))?;
+        self.call(call, body.into(), patience).await
+    }
+
+    /// The same with nothing to say but the call itself.
+    pub(crate) async fn order<T: DeserializeOwned>(
+        &self,
+        call: &str,
+        patience: &Patience,
+    ) -> Result<T, Fault> {
+        self.call(call, Bytes::new(), patience).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        call: &str,
+        body: Bytes,
+        patience: &Patience,
+    ) -> Result<T, Fault> {
         let timeout = patience.for_request(self.request_timeout);
         let subject = format!("{API}.{call}");
-        let answer = self.request(&subject, None, body.into(), timeout).await?;
+        let answer = self.request(&subject, None, body, timeout).await?;
         read_answer(&answer)
     }
 
@@ -125,7 +144,7 @@ impl Link {
         }
         let call = format!("STREAM.MSG.GET.{stream}");
         match self.api::<Found>(&call, wanted, patience).await {
-            Ok(found) => stored(found.message).map(Some),
+            Ok(found) => raw_get::stored(found.message).map(Some),
             Err(fault) if fault.code() == Some(ErrorCode::NO_MESSAGE_FOUND) => Ok(None),
             Err(fault) => Err(fault),
         }
@@ -148,59 +167,131 @@ impl Link {
         direct_get::found(answer)
     }
 
+    /// Listens for the answers to requests of one kind, which may be several for each.
+    pub(crate) async fn listen(&self, call: &str) -> Result<Answers, Fault> {
+        let denied = self.denials.watch();
+        let inbox = Subject::from(self.client.new_inbox());
+        let messages = self.client.subscribe(inbox.clone());
+        let messages = tokio::time::timeout(self.request_timeout, messages).await;
+        Ok(Answers {
+            client: self.client.clone(),
+            messages: messages
+                .map_err(|_| Fault::TimedOut)?
+                .map_err(|_| Fault::Closed)?,
+            inbox,
+            denied,
+            inboxes: Arc::clone(&self.inboxes),
+            subject: Subject::from(format!("{API}.{call}")),
+            timeout: self.request_timeout,
+        })
+    }
+
+    /// Listens to what is published on a subject, which may have wildcards.
+    pub(crate) async fn subscribe(&self, subject: &str) -> Result<Published, Fault> {
+        let denied = self.denials.watch();
+        let subject = Subject::from(subject);
+        let messages = self.client.subscribe(subject.clone());
+        let messages = tokio::time::timeout(self.request_timeout, messages).await;
+        Ok(Published {
+            messages: messages
+                .map_err(|_| Fault::TimedOut)?
+                .map_err(|_| Fault::Closed)?,
+            subject,
+            denied,
+        })
+    }
+
     /// Sends a request that is answered by several messages, or by a denial.
     pub(crate) async fn ask_for_many(
         &self,
         call: &str,
         body: &(impl Serialize + Sync),
     ) -> Result<Answers, Fault> {
-        let denied = self.denials.watch();
-        let subject = format!("{API}.{call}");
-        let closed = |_| Fault::Closed;
-        let body = serde_json::to_vec(body).map_err(|e| Fault::Garbled(e.to_string()))?;
-        let inbox = self.client.new_inbox();
-        let send = async {
-            let messages = self.client.subscribe(inbox.clone()).await;
-            let messages = messages.map_err(|_| Fault::Closed)?;
-            self.client
-                .publish_with_reply(subject.clone(), inbox, body.into())
-                .await
-                .map_err(closed)?;
-            Ok(messages)
-        };
-        let messages = tokio::time::timeout(self.request_timeout, send)
-            .await
-            .unwrap_or(Err(Fault::TimedOut))?;
-        Ok(Answers {
-            messages,
-            denied,
-            inboxes: Arc::clone(&self.inboxes),
-            subject,
-            timeout: self.request_timeout,
-        })
+        let answers = self.listen(call).await?;
+        answers.ask(body).await?;
+        Ok(answers)
     }
 }
 
-/// The answers to one request while they arrive. Dropping them leaves nothing behind but an
+/// The answers to requests of one kind while they arrive. Dropping them leaves nothing behind but an
 /// unsubscribe.
 #[derive(Debug)]
 pub(crate) struct Answers {
+    client: Client,
     messages: async_nats::Subscriber,
+    /// Where they come in.
+    inbox: Subject,
     denied: Watch,
     inboxes: Arc<str>,
-    /// Where the request went.
-    subject: String,
+    /// Where the requests go.
+    subject: Subject,
     /// How long one answer may take.
     timeout: Duration,
 }
 
 impl Answers {
+    /// Sends a request.
+    pub(crate) async fn ask(&self, body: &(impl Serialize + Sync)) -> Result<(), Fault> {
+        let body = serde_json::to_vec(body).map_err(|e| Fault::Garbled(e.to_string()))?;
+        let (subject, inbox) = (self.subject.clone(), self.inbox.clone());
+        // Publishing waits where the client's queue is full, as while it is disconnected.
+        let sent = self
+            .client
+            .publish_with_reply(subject, inbox, Bytes::from(body));
+        tokio::time::timeout(self.timeout, sent)
+            .await
+            .map_err(|_| Fault::TimedOut)?
+            .map_err(|_| Fault::Closed)
+    }
+
+    /// The next message.
     pub(crate) async fn next(&mut self) -> Result<Message, Fault> {
-        let next = tokio::time::timeout(self.timeout, self.messages.next());
+        let next = self.next_within(self.timeout).await?;
+        next.ok_or(Fault::TimedOut)
+    }
+
+    /// The next message; none where there is none for so long.
+    pub(crate) async fn next_within(&mut self, wait: Duration) -> Result<Option<Message>, Fault> {
+        // Of many that have arrived, each would set a timer for nothing.
+        if let Some(message) = self.messages.next().now_or_never() {
+            return message.map(Some).ok_or(Fault::Closed);
+        }
+        let next = tokio::time::timeout(wait, self.messages.next());
         tokio::select! {
             biased;
-            message = next => message.map_err(|_| Fault::TimedOut)?.ok_or(Fault::Closed),
+            message = next => match message {
+                Ok(message) => message.map(Some).ok_or(Fault::Closed),
+                Err(_) => Ok(None),
+            },
             fault = self.denied.of_request(&self.subject, &self.inboxes) => Err(fault),
+        }
+    }
+}
+
+/// What is published on a subject while it arrives. Dropping it leaves nothing behind but an
+/// unsubscribe.
+#[derive(Debug)]
+pub(crate) struct Published {
+    messages: async_nats::Subscriber,
+    subject: Subject,
+    denied: Watch,
+}
+
+impl Published {
+    /// The next message; none where there is none for so long.
+    pub(crate) async fn next_within(&mut self, wait: Duration) -> Result<Option<Message>, Fault> {
+        // Of many that have arrived, each would set a timer for nothing.
+        if let Some(message) = self.messages.next().now_or_never() {
+            return message.map(Some).ok_or(Fault::Closed);
+        }
+        let next = tokio::time::timeout(wait, self.messages.next());
+        tokio::select! {
+            biased;
+            message = next => match message {
+                Ok(message) => message.map(Some).ok_or(Fault::Closed),
+                Err(_) => Ok(None),
+            },
+            fault = self.denied.of_subscription(&self.subject) => Err(fault),
         }
     }
 }
@@ -218,28 +309,4 @@ fn read_answer<T: DeserializeOwned>(answer: &Message) -> Result<T, Fault> {
         Some(error) => Err(Fault::Refused(error)),
         None => serde_json::from_slice(&answer.payload).map_err(garbled),
     }
-}
-
-/// The message within an answer of the API, where headers and body are in base64.
-fn stored(mut raw: RawMessage) -> Result<Stored, Fault> {
-    let garbled = |e: async_nats::Error| Fault::Garbled(e.to_string());
-    let sequence = raw.sequence;
-    // Headers that can't be read are as good as none: the message is malformed either way, and
-    // its body is still to be shown.
-    let only_headers = RawMessage {
-        subject: raw.subject.clone(),
-        payload: String::new(),
-        headers: raw.headers.take(),
-        ..raw
-    };
-    let body = jetstream::message::StreamMessage::try_from(raw).map_err(garbled)?;
-    let headers = jetstream::message::StreamMessage::try_from(only_headers)
-        .map(|message| message.headers)
-        .unwrap_or_default();
-    Ok(Stored {
-        subject: body.subject,
-        sequence,
-        headers,
-        body: body.payload,
-    })
 }

@@ -12,7 +12,8 @@ use async_nats::{HeaderMap, HeaderName, HeaderValue, Subject};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use crate::chain::{Digest, Link, Predecessor, read_sequences, write_sequences};
+use crate::chain::{Digest, Link, write_sequences};
+use crate::fields::Fields;
 use crate::trace_context::TraceContext;
 
 const CONTENT_TYPE: HeaderName = HeaderName::from_static("Content-Type");
@@ -24,10 +25,12 @@ const SNAPSHOT_VERSION: HeaderName = HeaderName::from_static("Aether-Version");
 const SAVE_ID: HeaderName = HeaderName::from_static("Aether-Save-Id");
 /// What chains a commit to the ones before it.
 const PREVIOUS_VERSION: HeaderName = HeaderName::from_static("Aether-Previous-Version");
-const PREVIOUS_DIGEST: HeaderName = HeaderName::from_static("Aether-Previous-Digest");
-const PREDECESSORS: HeaderName = HeaderName::from_static("Aether-Predecessors");
-/// The headers that a commit's digest is over, in their order.
-const DIGESTED: [HeaderName; 8] = [
+pub(crate) const PREVIOUS_DIGEST: HeaderName = HeaderName::from_static("Aether-Previous-Digest");
+pub(crate) const PREDECESSORS: HeaderName = HeaderName::from_static("Aether-Predecessors");
+/// How many headers a commit's digest is over.
+pub(crate) const DIGESTED_COUNT: usize = 8;
+/// Those, in their order.
+pub(crate) const DIGESTED: [HeaderName; DIGESTED_COUNT] = [
     CONTENT_TYPE,
     FORMAT_HEADER,
     FIRST_VERSION,
@@ -41,7 +44,7 @@ const DIGESTED: [HeaderName; 8] = [
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The version of the messages' format.
-const FORMAT: &str = "1";
+pub(crate) const FORMAT: &str = "1";
 
 /// The headers that a store's commits have, with those filled in that are always the same.
 ///
@@ -228,11 +231,6 @@ fn traceparent(event: &Event) -> Option<String> {
     Some(format!("00-{trace}-{span}-01"))
 }
 
-fn digest(headers: &HeaderMap, body: &[u8]) -> Digest {
-    let value = |name| headers.get(name).map_or("", HeaderValue::as_str);
-    Digest::over(DIGESTED.into_iter().map(value), body)
-}
-
 /// A message as it is stored, however it was read.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
@@ -279,84 +277,99 @@ impl StoredCommit {
 }
 
 impl Stored {
-    /// The versions in the headers of a commit.
-    ///
-    /// The error is the reason why this is not a commit in a format that is known.
-    pub(crate) fn span(&self) -> Result<Span, String> {
-        let form = self.form()?;
-        let (first, last) = (self.version(&FIRST_VERSION)?, self.version(&LAST_VERSION)?);
-        if first.is_zero() || last < first {
-            return Err(format!("its headers say versions {first} to {last}"));
-        }
-        Ok(Span { form, first, last })
+    /// The headers of a commit: who needs several of them looks at all once.
+    pub(crate) fn fields(&self) -> Fields<'_> {
+        Fields::of(&self.headers)
     }
 
     /// The commit, verified to be this actor's and what its headers say.
     ///
     /// The error is the reason why it is not.
     pub(crate) fn commit(&self, actor_id: &ActorId) -> Result<StoredCommit, String> {
-        let span = self.span()?;
+        let fields = self.fields();
+        self.commit_with(&fields, fields.span()?, actor_id)
+    }
+
+    /// The same where its headers and versions were looked at before.
+    pub(crate) fn commit_with(
+        &self,
+        fields: &Fields<'_>,
+        span: Span,
+        actor_id: &ActorId,
+    ) -> Result<StoredCommit, String> {
+        let (events, link) = self.linked(fields, span)?;
+        if let Some(event) = events.first() {
+            check_actor(event.actor_id(), actor_id)?;
+        }
+        Ok(StoredCommit {
+            sequence: self.sequence,
+            digest: fields.digest(&self.body),
+            link,
+            events,
+        })
+    }
+
+    /// The events of a commit and what it says about the ones before it, whoever's they are.
+    ///
+    /// The error is the reason why they are not a commit.
+    pub(crate) fn linked(
+        &self,
+        fields: &Fields<'_>,
+        span: Span,
+    ) -> Result<(Vec<Event>, Option<Link>), String> {
+        let (events, link) = (self.events(span)?, fields.link()?);
+        match &link {
+            Some(link) if link.previous() >= span.first => Err(format!(
+                "it begins with version {}, and says that it comes after version {}",
+                span.first,
+                link.previous()
+            )),
+            _ => Ok((events, link)),
+        }
+    }
+
+    /// The events of a commit, verified to be what its headers say, whoever's they are.
+    ///
+    /// The error is the reason why they are not.
+    pub(crate) fn events(&self, span: Span) -> Result<Vec<Event>, String> {
         let events = span
             .form
             .decode_commit(&self.body)
             .map_err(|error| error.to_string())?;
-        let commit = StoredCommit {
-            sequence: self.sequence,
-            digest: self.digest(),
-            link: self.link()?,
-            events,
-        };
-        if let Some(event) = commit.events.first() {
-            check_actor(event.actor_id(), actor_id)?;
-        }
-        let (first, last) = (commit.first(), commit.last());
+        let (first, last) = (version_of(events.first()), version_of(events.last()));
         if (first, last) != (span.first, span.last) {
             return Err(format!(
                 "its headers say versions {} to {}, its events have {first} to {last}",
                 span.first, span.last
             ));
         }
-        match &commit.link {
-            Some(link) if link.previous() >= first => Err(format!(
-                "it begins with version {first}, and says that it comes after version {}",
-                link.previous()
-            )),
-            _ => Ok(commit),
-        }
+        Ok(events)
+    }
+
+    /// The versions in the headers of a commit.
+    ///
+    /// The error is the reason why this is not a commit in a format that is known.
+    pub(crate) fn span(&self) -> Result<Span, String> {
+        self.fields().span()
     }
 
     /// What this commit says about the ones before it; none where it was written without.
     ///
     /// The error is the reason why what it says can't be.
     pub(crate) fn link(&self) -> Result<Option<Link>, String> {
-        if self.headers.get(PREVIOUS_VERSION).is_none() {
-            return Ok(None);
-        }
-        let version = self.version(&PREVIOUS_VERSION)?;
-        if version.is_zero() {
-            return Ok(Some(Link::First));
-        }
-        let (digest, sequences) = (self.header(&PREVIOUS_DIGEST)?, self.header(&PREDECESSORS)?);
-        let refuse = |name, text| format!("header {name} is {}", shortened(text));
-        let digest = Digest::parse(digest).ok_or_else(|| refuse(PREVIOUS_DIGEST, digest))?;
-        let sequences = read_sequences(sequences).ok_or_else(|| refuse(PREDECESSORS, sequences))?;
-        Ok(Some(Link::After(Predecessor {
-            version,
-            digest,
-            sequences,
-        })))
+        self.fields().link()
     }
 
     pub(crate) fn digest(&self) -> Digest {
-        digest(&self.headers, &self.body)
+        self.fields().digest(&self.body)
     }
 
     /// The snapshot, verified to be this actor's and what its headers say.
     ///
     /// The error is the reason why it is not.
     pub(crate) fn snapshot(&self, actor_id: &ActorId) -> Result<ActorSnapshot, String> {
-        let form = self.form()?;
-        let version = self.version(&SNAPSHOT_VERSION)?;
+        let form = self.fields().form()?;
+        let version = self.version()?;
         let snapshot =
             ActorSnapshot::from_wire(form, &self.body).map_err(|error| error.to_string())?;
         check_actor(snapshot.actor_id(), actor_id)?;
@@ -372,7 +385,7 @@ impl Stored {
     /// The version that a snapshot's headers say, in whatever format the rest of it is; none
     /// where they say none.
     pub(crate) fn snapshot_version(&self) -> Option<Version> {
-        self.version(&SNAPSHOT_VERSION).ok()
+        self.version().ok()
     }
 
     /// Which append wrote this commit; none where it does not say.
@@ -380,39 +393,27 @@ impl Stored {
         self.headers.get(SAVE_ID).map(|value| value.as_str())
     }
 
-    fn form(&self) -> Result<WireForm, String> {
-        match self.header(&FORMAT_HEADER)? {
-            FORMAT => {}
-            other => {
-                return Err(format!(
-                    "format version {} is not known, only {FORMAT} is",
-                    shortened(other)
-                ));
-            }
+    /// The version in the headers of a snapshot.
+    fn version(&self) -> Result<Version, String> {
+        let mut values = self.headers.get_all(SNAPSHOT_VERSION);
+        let text = values.next().map(HeaderValue::as_str);
+        match values.next() {
+            None => read_version(SNAPSHOT_VERSION.as_ref(), text),
+            Some(_) => Err(format!("header {SNAPSHOT_VERSION} is there twice")),
         }
-        let media_type = self.header(&CONTENT_TYPE)?;
-        [WireForm::MessagePack, WireForm::Json]
-            .into_iter()
-            .find(|form| form.media_type() == media_type)
-            .ok_or_else(|| format!("content type {} is not known", shortened(media_type)))
     }
+}
 
-    fn version(&self, name: &HeaderName) -> Result<Version, String> {
-        let text = self.header(name)?;
-        text.parse::<u64>()
-            .ok()
-            // Digits alone: no sign, no zeros in front.
-            .filter(|number| number.to_string() == text)
-            .and_then(|number| Version::new(number).ok())
-            .ok_or_else(|| format!("header {name} is {}, not a version", shortened(text)))
-    }
-
-    fn header(&self, name: &HeaderName) -> Result<&str, String> {
-        self.headers
-            .get(name.clone())
-            .map(|value| value.as_str())
-            .ok_or_else(|| format!("header {name} is missing"))
-    }
+/// The version in the header of this name.
+pub(crate) fn read_version(name: &str, text: Option<&str>) -> Result<Version, String> {
+    let text = text.ok_or_else(|| format!("header {name} is missing"))?;
+    // Digits alone: no sign, no zeros in front.
+    let canonical = text == "0" || text.starts_with(|c: char| matches!(c, '1'..='9'));
+    canonical
+        .then(|| text.parse::<u64>().ok())
+        .flatten()
+        .and_then(|number| Version::new(number).ok())
+        .ok_or_else(|| format!("header {name} is {}, not a version", shortened(text)))
 }
 
 fn check_actor(found: &ActorId, expected: &ActorId) -> Result<(), String> {
@@ -423,7 +424,7 @@ fn check_actor(found: &ActorId, expected: &ActorId) -> Result<(), String> {
 }
 
 /// Text from outside, for a reason: quoted and not too long.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     const SHOWN_MAX: usize = 64;
     let shown: String = text.chars().take(SHOWN_MAX).collect();
     let more = if shown.len() < text.len() { "…" } else { "" };

@@ -25,6 +25,9 @@ pub(crate) const READS: &str = "aether_jetstream_reads_total";
 pub(crate) const READ_DURATION: &str = "aether_jetstream_read_duration_seconds";
 pub(crate) const READ_EVENTS: &str = "aether_jetstream_read_events_total";
 pub(crate) const REREADS: &str = "aether_jetstream_rereads_total";
+pub(crate) const FEED_EVENTS: &str = "aether_jetstream_feed_events_total";
+pub(crate) const FEED_INTERRUPTIONS: &str = "aether_jetstream_feed_interruptions_total";
+pub(crate) const HEARD: &str = "aether_jetstream_heard_total";
 pub(crate) const SNAPSHOT_SAVES: &str = "aether_jetstream_snapshot_saves_total";
 pub(crate) const SNAPSHOT_SAVE_DURATION: &str = "aether_jetstream_snapshot_save_duration_seconds";
 pub(crate) const PUBLISHED_BYTES: &str = "aether_jetstream_published_bytes_total";
@@ -101,7 +104,7 @@ mod sink {
         }
     }
 
-    const COUNTERS: [(&str, Unit, &str); 12] = [
+    const COUNTERS: [(&str, Unit, &str); 15] = [
         (SAVES, Unit::Count, "Saves that ended, by how"),
         (
             RESENDS,
@@ -143,6 +146,17 @@ mod sink {
             REREADS,
             Unit::Count,
             "Requests of reads made once more, by why",
+        ),
+        (FEED_EVENTS, Unit::Count, "Events that feeds passed on"),
+        (
+            FEED_INTERRUPTIONS,
+            Unit::Count,
+            "Times that a feed went on with another consumer, by why",
+        ),
+        (
+            HEARD,
+            Unit::Count,
+            "What subscriptions to stored events passed on, by what it was",
         ),
         (
             SNAPSHOT_SAVES,
@@ -250,6 +264,9 @@ mod tests {
             READ_DURATION,
             READ_EVENTS,
             REREADS,
+            FEED_EVENTS,
+            FEED_INTERRUPTIONS,
+            HEARD,
             SNAPSHOT_SAVES,
             SNAPSHOT_SAVE_DURATION,
             PUBLISHED_BYTES,

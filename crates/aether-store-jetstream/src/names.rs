@@ -7,6 +7,7 @@
 //! | stream of heads | the same and `=~heads` |
 //! | an actor's events | `<stream of events>.events.<category token>.<actor token>` |
 //! | an actor's newest commit among the heads | the same: it is a copy of that message |
+//! | the same events, sent to whoever listens once they are stored | `<stream of events>.stored.<category token>.<actor token>` |
 //! | an actor's snapshot | `<stream of events>.snapshots.<category token>.<actor token>` |
 //!
 //! # Why different stores never share a name
@@ -15,7 +16,8 @@
 //! [token](crate::token), which has one namespace, or `~snapshots` or `~heads`, which no token is
 //! (none begins with `~`), or a token and then `=~snapshots` or `=~heads`, which no token ends with
 //! (after `=~` a token has 64 hexadecimal digits). The subjects begin with the stream's name as
-//! their first token.
+//! their first token and have the kind as their second, so that two of them are one only where all
+//! four tokens are.
 
 use aether_core::{ActorId, Namespace};
 
@@ -78,9 +80,56 @@ impl Names {
         self.subject("events", actor_id)
     }
 
+    /// All subjects of the events of one category.
+    pub(crate) fn category_subjects(&self, category: &str) -> String {
+        format!("{}.events.{}.*", self.events_stream, token(category))
+    }
+
+    /// Whether this is the subject of the actor's events.
+    pub(crate) fn is_events_subject(&self, subject: &str, actor_id: &ActorId) -> bool {
+        let tokens = self.tokens(subject, ".events.");
+        let tokens = tokens.and_then(|tokens| tokens.split_once('.'));
+        let (category, actor) = (token(actor_id.category()), token(actor_id.as_str()));
+        tokens == Some((&category, &actor))
+    }
+
+    /// All subjects on which the server sends what it has stored.
+    pub(crate) fn stored_subjects(&self) -> String {
+        format!("{}.stored.*.*", self.events_stream)
+    }
+
+    /// The same of one category.
+    pub(crate) fn stored_category_subjects(&self, category: &str) -> String {
+        format!("{}.stored.{}.*", self.events_stream, token(category))
+    }
+
+    /// The subject on which the server sends this actor's events once it has stored them.
+    pub(crate) fn stored_subject(&self, actor_id: &ActorId) -> String {
+        self.subject("stored", actor_id)
+    }
+
+    /// Where a stored message goes, as the server is told it: the wildcards are those of the
+    /// [stream's subjects](Self::events_subjects), in their order.
+    pub(crate) fn stored_destination(&self) -> String {
+        let stream = &self.events_stream;
+        format!("{stream}.stored.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}")
+    }
+
+    /// Whether what is stored on the one subject is sent on the other.
+    pub(crate) fn is_sent_on(&self, events_subject: &str, stored_subject: &str) -> bool {
+        let actor = self.tokens(events_subject, ".events.");
+        actor.is_some() && actor == self.tokens(stored_subject, ".stored.")
+    }
+
     /// The subject of an actor's snapshot.
     pub(crate) fn snapshot_subject(&self, actor_id: &ActorId) -> String {
         self.subject("snapshots", actor_id)
+    }
+
+    /// What a subject of this kind says about the actor.
+    fn tokens<'s>(&self, subject: &'s str, kind: &str) -> Option<&'s str> {
+        let rest = subject.strip_prefix(self.events_stream.as_str())?;
+        rest.strip_prefix(kind)
     }
 
     fn subject(&self, kind: &str, actor_id: &ActorId) -> String {
@@ -114,6 +163,14 @@ mod tests {
         assert_eq!(
             plain.snapshot_subject(&id),
             "orders.snapshots.order.order-12=2E3"
+        );
+        assert_eq!(
+            plain.stored_subject(&id),
+            "orders.stored.order.order-12=2E3"
+        );
+        assert_eq!(
+            plain.stored_destination(),
+            "orders.stored.{{wildcard(1)}}.{{wildcard(2)}}"
         );
 
         let spaced = names("orders", "eu.west");
@@ -196,6 +253,16 @@ mod tests {
             let (one, other) = (ActorId::new(&a).unwrap(), ActorId::new(&b).unwrap());
             prop_assert_eq!(a == b, names.events_subject(&one) == names.events_subject(&other));
             prop_assert_eq!(names.events_subject(&one).split('.').count(), 4);
+            let is_others = names.is_events_subject(&names.events_subject(&other), &one);
+            prop_assert_eq!(a == b, is_others);
+            let (events, stored) = (names.events_subject(&one), names.stored_subject(&other));
+            prop_assert_eq!(a == b, names.is_sent_on(&events, &stored));
+            let all = |id| [names.events_subject(id), names.stored_subject(id), names.snapshot_subject(id)];
+            for (i, one) in all(&one).iter().enumerate() {
+                for (j, other) in all(&other).iter().enumerate() {
+                    prop_assert_eq!(a == b && i == j, one == other);
+                }
+            }
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::errors::Fault;
 use crate::message::Outgoing;
 use crate::metrics::{self, Meter, Stopwatch};
 use crate::names::Names;
+use crate::subscription::Heard;
 use crate::trace_context::{TraceContext, TraceSource};
 use crate::verify::HistoryReport;
 
@@ -265,6 +266,30 @@ impl Observer {
     pub(crate) fn rereads(&self, fault: &Fault) {
         let labels = [("reason", fault.name())];
         self.meter.count(metrics::REREADS, 1, &labels);
+    }
+
+    /// A feed was given a message with so many events that pass.
+    pub(crate) fn feed_gave(&self, events: usize) {
+        let events = u64::try_from(events).unwrap_or(u64::MAX);
+        self.meter.count(metrics::FEED_EVENTS, events, &[]);
+    }
+
+    /// A feed goes on with another consumer after this.
+    pub(crate) fn feed_interrupted(&self, fault: &Fault) {
+        let labels = [("reason", fault.name())];
+        self.meter.count(metrics::FEED_INTERRUPTIONS, 1, &labels);
+    }
+
+    /// A subscription passes this on.
+    pub(crate) fn heard(&self, item: &Result<Heard, StoreError>) {
+        let item = match item {
+            Ok(Heard::Event(_)) => "event",
+            Ok(Heard::Gap(_)) => "gap",
+            Ok(Heard::Foreign { .. }) => "foreign",
+            Err(StoreError::Malformed(_)) => "malformed",
+            Ok(Heard::Listening { .. }) | Err(_) => return,
+        };
+        self.meter.count(metrics::HEARD, 1, &[("item", item)]);
     }
 
     /// Another commit was found where this one was to be.

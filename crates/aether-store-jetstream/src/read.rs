@@ -13,40 +13,37 @@ use std::collections::VecDeque;
 
 use aether_core::{ActorId, EventStream, RecordedEvent, StoreError, Version};
 
-use crate::batch_get::{BatchRequest, PAGE_BYTES};
+use futures_util::StreamExt as _;
+
 use crate::chain::Link;
-use crate::direct_get::{NATS_NUM_PENDING, number};
 use crate::errors::Fault;
 use crate::follow::{Follower, Wrong};
 use crate::message::{Stored, StoredCommit};
 use crate::newest::{Newest, NewestMessage};
 use crate::patience::Patience;
 use crate::scan::Scan;
-use crate::server_version::ServerVersion;
 use crate::snapshot;
 use crate::store::Shared;
-use crate::trail::{self, Trail};
+use crate::trail::{self, First, Trail};
 
 /// How often it is looked for a newer tail where fewer messages are given than counted: whoever is
 /// missing is not waited for as long as others write.
 pub(crate) const EXTENDED_MAX: u32 = 3;
 
-/// From this version on servers count what is left of a batch behind the message that they give.
-const BATCHES_COUNT: ServerVersion = ServerVersion::new(2, 12, 0);
-
 /// The actor's events from this version on.
 pub(crate) fn events(store: Shared, actor_id: ActorId, from: Version) -> EventStream {
-    let replay = (Replay::new(store, actor_id, from), None);
-    Box::pin(futures_util::stream::unfold(
-        replay,
-        |(mut replay, call)| async {
-            // It may have been made long before it is polled.
-            let observer = &replay.store.ledger.observer;
-            let mut call = call.unwrap_or_else(|| observer.replay(&replay.actor_id));
-            let item = call.watch_next(replay.next()).await?;
-            Some((item, (replay, Some(call))))
-        },
-    ))
+    let replay = Replay::new(store, actor_id, from);
+    // In a box, so that it is not moved around with each event.
+    let replay = Box::new((replay, None));
+    let events = futures_util::stream::unfold(replay, |mut state| async {
+        let (replay, call) = &mut *state;
+        // It may have been made long before it is polled.
+        let observer = &replay.store.ledger.observer;
+        let call = call.get_or_insert_with(|| observer.replay(&replay.actor_id));
+        let item = call.watch_next(replay.next()).await?;
+        Some((item, state))
+    });
+    Box::pin(events.fuse())
 }
 
 /// Why a history of which the server gave this many messages is not whole; none where it is.
@@ -70,32 +67,20 @@ pub(crate) async fn latest_version(
     let reader = store.reader(actor_id, &subject);
     let mut patience = store.ledger.patience();
     reader.check_incarnation(&patience).await?;
+    let (tail, state) = tokio::join!(
+        reader.glance(&patience),
+        maybe(store.ledger.check_is_due(), reader.state(&patience)),
+    );
+    let is_earlier = match &state {
+        Some(state) => !reader.check_age(state)?,
+        None => false,
+    };
+    if let Some((_, commit)) = tail?.filter(|_| !is_earlier) {
+        return Ok(commit.last());
+    }
     match reader.newest(reader.floor(), &mut patience).await? {
         Newest::Nothing => Ok(Version::ZERO),
         Newest::Commit(head, _) | Newest::Expired(head, _) => Ok(head.version),
-    }
-}
-
-/// The first message on a subject, from any replica.
-struct First {
-    stored: Stored,
-    /// How many there are after it, damaged ones included; one more by servers of 2.11.
-    left: u64,
-}
-
-impl First {
-    /// None where it is not to be had at once.
-    async fn of(store: &Shared, subject: &str, patience: &Patience) -> Option<Self> {
-        // Of a batch the server says how many are left. What ends it goes to nobody.
-        let wanted = BatchRequest {
-            batch: 1,
-            max_bytes: PAGE_BYTES,
-            seq: 1,
-            next_by_subj: subject,
-        };
-        let stored = store.server.direct(&wanted, patience).await.ok()??;
-        let left = number(&stored.headers, NATS_NUM_PENDING).ok()?;
-        Some(Self { stored, left })
     }
 }
 
@@ -130,6 +115,8 @@ struct Replay {
     /// many up to the tail where none is ever removed, unless an old leader showed the tail. 0
     /// where they expire.
     counted: u64,
+    /// The sequence from which messages are counted and given.
+    start: u64,
     /// How often a newer tail was found where fewer were given than counted.
     extended: u32,
     /// Whether something that is missing was reported where it shows.
@@ -148,7 +135,7 @@ struct Replay {
 enum Phase {
     Start,
     Following(Along),
-    Reading(Scan),
+    Reading(Box<Scan>),
     End,
 }
 
@@ -162,6 +149,7 @@ impl Replay {
             from,
             phase: Phase::Start,
             counted: 0,
+            start: 1,
             extended: 0,
             reported: false,
             ready: VecDeque::new(),
@@ -207,14 +195,18 @@ impl Replay {
         let reader = store.reader(&self.actor_id, &self.subject);
         reader.check_incarnation(&self.patience).await?;
         // A replica may be behind, and servers of 2.11 count otherwise what is left of a batch.
-        let leader_counts = self.whole && (ledger.replicated || server.is_before(BATCHES_COUNT));
+        let leader_counts = self.whole && (ledger.replicated || First::counts_itself(server));
         // What an old leader takes for the newest shows by the count, or by what is remembered.
         if ledger.replicated && !self.whole && reader.floor().is_none() {
             return self.pin_tail().await;
         }
-        let (tail, first, state) = tokio::join!(
+        let (tail, first, ahead, state) = tokio::join!(
             reader.glance(&self.patience),
-            maybe(self.whole, First::of(&store, &self.subject, &self.patience)),
+            maybe(
+                self.whole,
+                First::from(&store, &self.subject, 1, &self.patience)
+            ),
+            trail::ahead(&store, self.remembered(), &self.patience),
             maybe(
                 leader_counts || ledger.check_is_due(),
                 reader.state(&self.patience)
@@ -238,14 +230,28 @@ impl Replay {
             self.from,
             &mut self.patience,
         );
-        let Some(places) = places.await else {
-            return self.pin_tail().await;
-        };
-        let told = places.len() as u64 + 1;
         let counted = match leader_counts {
             true => state.map(|state| state.messages),
             false => first.as_ref().map(|first| first.left + 1),
         };
+        let Some(places) = places.await else {
+            let start = match self.whole {
+                // With one server there is no other end to be seen than this. Where commits don't
+                // say what is before them, all depends on the count, and it is asked for again.
+                true => counted
+                    .filter(|_| !ledger.replicated && commit.link.is_some())
+                    .map(|count| (1, count)),
+                false => {
+                    let (subject, from) = (&self.subject, self.from);
+                    trail::covering(&store, subject, &commit, from, &mut self.patience).await
+                }
+            };
+            return match start {
+                Some(start) => self.scan(start, stored.sequence),
+                None => self.pin_tail().await,
+            };
+        };
+        let told = places.len() as u64 + 1;
         // More messages than the commits tell of: some are damaged, or an old leader has shown an
         // old tail.
         if self.whole && (first.is_none() || counted.is_none_or(|counted| counted > told)) {
@@ -255,9 +261,33 @@ impl Replay {
             tail: stored.sequence,
             first: first.as_ref().map(|first| first.stored.sequence),
             told,
-            trail: Trail::along(&store, places, first.map(|first| first.stored), stored),
+            trail: Trail::along(
+                &store,
+                places,
+                first.map(|first| first.stored),
+                ahead,
+                stored,
+            ),
         });
         Ok(())
+    }
+
+    /// The places of the commits that are remembered, but for those that are asked for in another
+    /// way: the newest, and of a whole history the first.
+    fn remembered(&self) -> Vec<u64> {
+        let Some(head) = self.store.ledger.actors.known(&self.actor_id).head else {
+            return Vec::new();
+        };
+        // Each commit has one version at least.
+        let wanted = (head.version.get() + 1).saturating_sub(self.from.get().max(1));
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let mut places = head.link().sequences().to_vec();
+        places.truncate(wanted);
+        if self.whole {
+            places.pop();
+        }
+        places.drain(..places.len().min(1));
+        places
     }
 
     /// Takes the next message of those at the places. Where it does not follow, the rest is read by
@@ -310,8 +340,8 @@ impl Replay {
                 (!is_first).then_some("a commit says that it is the first, and is not")
             }
             Ok(Some(Link::First)) => {
-                let first = First::of(&self.store, &self.subject, &self.patience).await;
-                let itself = u64::from(self.store.server.is_before(BATCHES_COUNT));
+                let first = First::from(&self.store, &self.subject, 1, &self.patience).await;
+                let itself = u64::from(First::counts_itself(&self.store.server));
                 let is_first = first.is_some_and(|first| {
                     first.stored.sequence == stored.sequence && first.left < told + itself
                 });
@@ -350,7 +380,21 @@ impl Replay {
                 NewestMessage::Expired(_) | NewestMessage::Nothing => {}
             }
         }
-        self.phase = Phase::Reading(Scan::between(self.before + 1, end));
+        let left = self.counted.saturating_sub(self.followed);
+        let scan = Scan::between(self.before + 1, end);
+        self.phase = Phase::Reading(Box::new(scan.of_about(left)));
+        Ok(())
+    }
+
+    /// Reads by the subject from a message on, from which so many were counted, to the one that was
+    /// seen to be the newest.
+    fn scan(&mut self, (start, counted): (u64, u64), tail: u64) -> Result<(), StoreError> {
+        if !self.store.ledger.expires() {
+            self.counted = counted;
+        }
+        self.start = start;
+        let scan = Scan::between(start, tail).of_about(counted);
+        self.phase = Phase::Reading(Box::new(scan));
         Ok(())
     }
 
@@ -379,7 +423,8 @@ impl Replay {
                 return Ok(());
             }
         }
-        self.phase = Phase::Reading(Scan::up_to(tail.sequence));
+        let scan = Scan::up_to(tail.sequence);
+        self.phase = Phase::Reading(Box::new(scan.of_about(self.counted)));
         Ok(())
     }
 
@@ -417,8 +462,18 @@ impl Replay {
                     let reader = store.reader(&self.actor_id, subject);
                     // The reader of the stream may have taken his time.
                     self.patience.renew();
+                    // Counted before the tail is looked for, so that it is not short of what is
+                    // counted; and from where it is given.
+                    let left = match self.start {
+                        1 => None,
+                        start => {
+                            let first = First::from(store, subject, start, &self.patience).await;
+                            Some(first.map_or(0, |first| first.counted(&store.server)))
+                        }
+                    };
                     match reader.later_tail(tail, &mut self.patience).await {
                         Ok((counted, later)) => {
+                            let counted = left.unwrap_or(counted);
                             self.counted = self.counted.max(counted);
                             if let Some(later) = later {
                                 self.extended += 1;

@@ -1,8 +1,17 @@
-//! Going through an actor's messages up to one that is known, page by page.
+//! Going through an actor's messages up to one that is known: page by page, or many of them by a
+//! consumer.
+//!
+//! A page costs the server more for each message (it is made ready and sent by itself), a consumer
+//! more to begin with. There is a limit to how many a server has, so that a store has few at once;
+//! whoever gets none reads by pages.
+
+use std::sync::Arc;
 
 use aether_core::StoreError;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::batch_get::{PAGE_MESSAGES, Page};
+use crate::consumer::{Consumer, Given};
 use crate::errors::{Fault, unavailable};
 use crate::link::Wanted;
 use crate::message::Stored;
@@ -10,10 +19,18 @@ use crate::patience::Patience;
 use crate::server::{JetStream, Server as _};
 use crate::store::Shared;
 
-/// The messages of a subject up to its tail: at most one page of them is in memory.
+/// From so many messages on a consumer is made for them.
+const CONSUMED_LEAST: u64 = 512;
+/// How many consumers one scan makes, one after the other.
+const CONSUMERS_MAX: u32 = 3;
+/// How many consumers the scans of one store have at once.
+pub(crate) const CONSUMERS_AT_ONCE: usize = 16;
+
+/// The messages of a subject up to its tail: at most one page of them is in memory, or what a
+/// consumer is asked for at once.
 ///
 /// What ends before the tail is a stale answer and is asked for again. Dropping it leaves nothing
-/// behind but an unsubscribe.
+/// behind but an unsubscribe; a consumer is removed.
 #[derive(Debug)]
 pub(crate) struct Scan {
     /// The sequence of the last message.
@@ -21,6 +38,11 @@ pub(crate) struct Scan {
     /// The next message has at least this sequence.
     next: u64,
     page: Option<Page>,
+    consumer: Option<(Consumer, OwnedSemaphorePermit)>,
+    /// About how many messages there are.
+    expected: u64,
+    /// How often a consumer may still be made.
+    consumers_left: u32,
     /// How many messages are asked for at once. Halved where a page breaks off: the client's own
     /// buffer may be too small for it, and what does not fit is lost. One more after each whole
     /// page, as it may have been the connection that broke.
@@ -49,12 +71,21 @@ impl Scan {
             tail,
             next: start,
             page: None,
+            consumer: None,
+            expected: 0,
+            consumers_left: CONSUMERS_MAX,
             page_messages: PAGE_MESSAGES,
             alone: 0,
             alone_next: 1,
             retrying: false,
             given: 0,
         }
+    }
+
+    /// With about so many messages in it.
+    pub(crate) fn of_about(mut self, messages: u64) -> Self {
+        self.expected = messages;
+        self
     }
 
     /// Goes on up to a later message, which was seen.
@@ -91,9 +122,9 @@ impl Scan {
             let (tail, from) = (self.tail, self.next);
             let alone = self.alone > 0;
             let one = if alone {
-                self.read_alone(server, subject, patience).await
+                self.read_alone(store, subject, patience).await
             } else {
-                self.read_one(server, subject).await
+                self.read_one(store, subject).await
             };
             let fault = match one {
                 Ok(Some(stored)) if stored.sequence <= tail => {
@@ -116,6 +147,7 @@ impl Scan {
                 }
                 Err(fault) => fault,
             };
+            self.consumer = None;
             if self.page.take().is_some_and(|page| page.given() > 0) {
                 self.page_messages = (self.page_messages / 2).max(1);
             }
@@ -136,8 +168,56 @@ impl Scan {
         }
     }
 
-    /// The next message, from the page or from a new one; none where even a new page is empty.
-    async fn read_one(
+    /// The next message; none where even a new page is empty.
+    async fn read_one(&mut self, store: &Shared, subject: &str) -> Result<Option<Stored>, Fault> {
+        if self.page.is_none() {
+            self.make_consumer(store, subject).await?;
+        }
+        match &mut self.consumer {
+            Some((consumer, _)) => match consumer.next(&store.server).await? {
+                Given::Message(stored) if stored.sequence < self.next => Err(Fault::Garbled(
+                    format!("message {} where {} was due", stored.sequence, self.next),
+                )),
+                Given::Message(stored) => Ok(Some(stored)),
+                Given::Nothing { up_to } if up_to >= self.tail => Ok(None),
+                // Whoever has it is behind.
+                Given::Nothing { up_to } => Err(Fault::Interrupted(format!(
+                    "a consumer has nothing up to message {up_to}"
+                ))),
+            },
+            None => self.read_from_page(&store.server, subject).await,
+        }
+    }
+
+    /// Makes a consumer for a long way that is left, where one is to be had.
+    async fn make_consumer(&mut self, store: &Shared, subject: &str) -> Result<(), Fault> {
+        let left = self.expected.saturating_sub(self.given);
+        if self.consumer.is_some() || left < CONSUMED_LEAST || self.consumers_left == 0 {
+            return Ok(());
+        }
+        let Ok(permit) = Arc::clone(&store.consumers).try_acquire_owned() else {
+            return Ok(());
+        };
+        self.consumers_left -= 1;
+        let (subject, patience) = (subject.to_owned(), store.ledger.patience());
+        let subjects = std::slice::from_ref(&subject);
+        let mut consumer = Consumer::new(&store.server).await?;
+        match consumer.create(subjects, self.next, &patience).await {
+            Ok(()) => self.consumer = Some((consumer, permit)),
+            // There is another way. Who is not permitted is not for the next time, either.
+            Err(Fault::Denied(_)) => {
+                store.consumers.close();
+                self.consumers_left = 0;
+            }
+            // The server has too many.
+            Err(Fault::Refused(_)) => self.consumers_left = 0,
+            Err(fault) => return Err(fault),
+        }
+        Ok(())
+    }
+
+    /// The next message, from the page or from a new one.
+    async fn read_from_page(
         &mut self,
         server: &JetStream,
         subject: &str,
@@ -162,7 +242,7 @@ impl Scan {
     /// connection, each time.
     async fn read_alone(
         &mut self,
-        server: &JetStream,
+        store: &Shared,
         subject: &str,
         patience: &Patience,
     ) -> Result<Option<Stored>, Fault> {
@@ -170,9 +250,9 @@ impl Scan {
             seq: self.next,
             next_by_subj: subject,
         };
-        match server.message(wanted, patience).await? {
+        match store.server.message(wanted, patience).await? {
             Some(stored) => Ok(Some(stored)),
-            None => self.read_one(server, subject).await,
+            None => self.read_one(store, subject).await,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Snapshots: the newest one of each actor, on a stream of their own.
 
+use std::sync::atomic::Ordering;
+
 use aether_core::{ActorId, ActorSnapshot, SnapshotSaved, StoreError};
 
 use crate::decide::Answer;
@@ -95,6 +97,7 @@ pub(crate) async fn latest(
     }
 }
 
+/// The newest snapshot: where there is one server, in the quickest way.
 async fn newest(
     store: &Shared,
     subject: &str,
@@ -103,6 +106,15 @@ async fn newest(
     let wanted = Wanted::Last {
         last_by_subj: subject,
     };
-    let stream = &store.ledger.names.snapshots_stream;
-    store.server.link.message(stream, &wanted, patience).await
+    let (link, stream) = (&store.server.link, &store.ledger.names.snapshots_stream);
+    if !store.ledger.replicated && !store.snapshots_by_leader.load(Ordering::Relaxed) {
+        match link.direct(stream, &wanted, patience).await {
+            // The stream, which somebody else may have made, or the account may not allow it.
+            Err(Fault::NoResponders | Fault::Denied(_)) => {
+                store.snapshots_by_leader.store(true, Ordering::Relaxed);
+            }
+            answer => return answer,
+        }
+    }
+    link.message(stream, &wanted, patience).await
 }

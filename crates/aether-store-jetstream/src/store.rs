@@ -3,12 +3,14 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use aether_core::{
-    ActorId, ActorSnapshot, Appended, Commit, EventStore, EventStream, SnapshotSaved,
-    SnapshotStore, StoreError, StoredNotifier, Version,
+    ActorId, ActorSnapshot, Appended, Commit, EventFeed, EventStore, EventStream, FeedFilter,
+    FeedStart, FeedStream, SnapshotSaved, SnapshotStore, StoreError, StoredNotifier, Version,
 };
 use async_nats::Client;
+use tokio::sync::Semaphore;
 
 use crate::builder::JetStreamStoreBuilder;
 use crate::config::JetStreamConfig;
@@ -16,9 +18,11 @@ use crate::ledger::Ledger;
 use crate::message::Incarnation;
 use crate::newest::Reader;
 use crate::risk::Risk;
+use crate::scan::CONSUMERS_AT_ONCE;
 use crate::server::JetStream;
+use crate::subscription::{self, Gap, StoredSubscription};
 use crate::verify::{self, HistoryReport};
-use crate::{read, save, snapshot};
+use crate::{feed, read, save, snapshot};
 
 /// An event store on NATS JetStream. A clone is cheap and shares the connection.
 ///
@@ -42,6 +46,10 @@ pub(crate) struct Inner {
     pub(crate) server: JetStream,
     pub(crate) ledger: Ledger,
     pub(crate) snapshots_incarnation: Incarnation,
+    /// Whether snapshots can't be had in the quickest way.
+    pub(crate) snapshots_by_leader: AtomicBool,
+    /// Those that long replays may have at once; closed where none may be made.
+    pub(crate) consumers: Arc<Semaphore>,
     notifier: Option<StoredNotifier>,
     risks: Vec<Risk>,
 }
@@ -119,6 +127,8 @@ impl JetStreamStore {
                 server,
                 ledger,
                 snapshots_incarnation,
+                snapshots_by_leader: AtomicBool::new(false),
+                consumers: Arc::new(Semaphore::new(CONSUMERS_AT_ONCE)),
                 notifier,
                 risks,
             })),
@@ -156,6 +166,114 @@ impl JetStreamStore {
         self.shared.ledger.actors.hint(actor_id, version);
     }
 
+    /// Hears of events that pass the filter while they are stored: the server itself sends each
+    /// commit that it has stored ([`JetStreamConfig::republish`]), whoever wrote it.
+    ///
+    /// It is sent **at most once**, in the order of the stream, and what is missed is said
+    /// ([`Heard::Gap`]) where it can be seen. So it is the quick way to hear of the newest, and
+    /// [`fill`](Self::fill) gives the rest. This loop handles every event once, in order, from a
+    /// checkpoint on:
+    ///
+    /// ```no_run
+    /// # use aether_core::{FeedFilter, FeedStart, RecordedEvent, StoreError};
+    /// # use aether_store_jetstream::JetStreamStore;
+    /// use aether_store_jetstream::{Gap, Heard};
+    /// use futures_util::StreamExt;
+    ///
+    /// # async fn handle(recorded: RecordedEvent) -> FeedStart { FeedStart::After(recorded.position()) }
+    /// # async fn run(store: JetStreamStore) -> Result<(), StoreError> {
+    /// let filter = FeedFilter::all();
+    /// let mut checkpoint = FeedStart::Beginning; // or after the position of the last event
+    /// let mut stored = store.subscribe_stored(filter.clone());
+    /// while let Some(heard) = stored.next().await {
+    ///     let before = match heard? {
+    ///         Heard::Event(recorded) => {
+    ///             checkpoint = handle(recorded).await;
+    ///             continue;
+    ///         }
+    ///         // What was stored before one listened, and what was missed since.
+    ///         Heard::Listening { from } => from,
+    ///         Heard::Gap(gap) => gap.before,
+    ///         Heard::Foreign { .. } => continue, // somebody else's
+    ///     };
+    ///     let filter = filter.clone();
+    ///     let mut missed = store.fill(Gap { start: checkpoint, before, filter });
+    ///     while let Some(recorded) = missed.next().await {
+    ///         checkpoint = handle(recorded?).await;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # What is listened to, and what is not seen then
+    ///
+    /// A filter of one actor or of one category is told to the server; of any other all commits
+    /// come, and those that don't pass are left out here.
+    ///
+    /// - **Everything**, and **one actor**: whatever is missed is seen at the next message, by
+    ///   its sequence or by that of the message before it on the subject.
+    /// - **One category**: it is seen at the *same actor's* next commit, as a gap of that actor
+    ///   alone, and others' events come before it. So no one checkpoint says how far one has come,
+    ///   and `gap.start` and `gap.filter` are what is to be filled. It is not seen where more than
+    ///   16,384 other actors were heard meanwhile, or the connection was made anew before that
+    ///   commit came.
+    /// - A **last** message that was missed is seen when the next one comes, and not before. But
+    ///   after the connection was made anew the stream is asked how far it has come: there it is
+    ///   seen within a second.
+    ///
+    /// Where the connection was made anew a gap may hold nothing, or events that were on their way
+    /// and do not come any more. No event comes twice.
+    ///
+    /// What is missed: whatever is stored while the connection is down; what a reader too slow for
+    /// the client's buffer leaves there (`ConnectOptions::subscription_capacity`, 65,536 messages
+    /// if nothing else is said); and, of several replicas, commits that are stored while another
+    /// server becomes their leader.
+    ///
+    /// # Who else can be heard
+    ///
+    /// Whoever may publish on `<stream>.stored.>`: the messages carry nothing that proves who sent
+    /// them. What the stream can't have sent is [`Heard::Foreign`], but a whole forged message is
+    /// not told apart. Nobody needs that permission, the server sends without: deny it
+    /// (`docs/operations.md`). What decides something is to be read from the store.
+    ///
+    /// # Errors
+    ///
+    /// As items. After [`StoreError::Malformed`], of a message that is no commit of its actor,
+    /// others follow; whether versions rise is left to reads and to the feed. Any other is the
+    /// end: [`StoreError::Misconfigured`] where the stream does not republish;
+    /// [`StoreError::PermissionDenied`] where one may not listen (of a client that was
+    /// [connected by somebody else](Self::with_client), denials are not heard, and it looks like a
+    /// stream in which nothing is stored); [`StoreError::PositionLost`] where the stream was made
+    /// anew, or has lost what was heard; [`StoreError::Closed`] with the connection; at the beginning
+    /// [`StoreError::Unavailable`]. Once it listens it waits for the server as long as it takes.
+    ///
+    /// It does nothing until it is polled; dropping it unsubscribes and leaves nothing behind.
+    ///
+    /// [`Heard::Gap`]: crate::Heard::Gap
+    /// [`Heard::Foreign`]: crate::Heard::Foreign
+    #[must_use]
+    pub fn subscribe_stored(&self, filter: FeedFilter) -> StoredSubscription {
+        subscription::subscribe(self.shared.clone(), filter)
+    }
+
+    /// What a [subscription](Self::subscribe_stored) has missed, from the feed: each event once, in
+    /// order; then it ends.
+    ///
+    /// Any stretch of the feed can be asked for: with a checkpoint as its start, and as its end the
+    /// place from which on a subscription has listened, it leads from the past to what is heard.
+    ///
+    /// # Errors
+    ///
+    /// As items: those of the [feed](EventFeed::feed), and [`StoreError::PositionLost`] where the
+    /// stream does not come as far as the gap does. After [`StoreError::Malformed`] others follow.
+    ///
+    /// It does nothing until it is polled; dropping it leaves nothing behind.
+    #[must_use]
+    pub fn fill(&self, gap: Gap) -> EventStream {
+        subscription::fill(self.shared.clone(), gap)
+    }
+
     /// The name of the stream of events, the namespace included.
     #[must_use]
     pub fn events_stream(&self) -> &str {
@@ -172,6 +290,12 @@ impl JetStreamStore {
     #[must_use]
     pub fn events_subject(&self, actor_id: &ActorId) -> String {
         self.shared.ledger.names.events_subject(actor_id)
+    }
+
+    /// The subject on which the server sends an actor's events once it has stored them.
+    #[must_use]
+    pub fn stored_subject(&self, actor_id: &ActorId) -> String {
+        self.shared.ledger.names.stored_subject(actor_id)
     }
 
     /// The subject of an actor's snapshot.
@@ -224,6 +348,12 @@ impl EventStore for JetStreamStore {
         let call = self.shared.ledger.observer.latest_version(actor_id);
         call.watch(read::latest_version(&self.shared, actor_id))
             .await
+    }
+}
+
+impl EventFeed for JetStreamStore {
+    fn feed(&self, start: FeedStart, filter: FeedFilter) -> FeedStream {
+        feed::feed(self.shared.clone(), start, filter)
     }
 }
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use aether_core::StoreError;
 use async_nats::jetstream::stream::{
-    Config, DiscardPolicy, PersistenceMode, RetentionPolicy, Source, StorageType,
+    Config, DiscardPolicy, PersistenceMode, Republish, RetentionPolicy, Source, StorageType,
 };
 
 use crate::config::{JetStreamConfig, Retention, Storage};
 use crate::errors::misconfigured;
+use crate::names::Names;
 
 /// What a stream is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,7 @@ pub(crate) fn wanted(role: Role, config: &JetStreamConfig) -> Config {
         Role::Events => Config {
             description: Some("Events, kept by Aether. See docs/wire-format.md.".to_owned()),
             subjects: vec![names.events_subjects()],
+            republish: config.republish.then(|| republish(&names)),
             name: names.events_stream,
             max_messages_per_subject: -1,
             max_age: config.retention.max_age().unwrap_or_default(),
@@ -70,6 +72,15 @@ pub(crate) fn wanted(role: Role, config: &JetStreamConfig) -> Config {
             deny_purge: true,
             ..common
         },
+    }
+}
+
+/// How the server sends each commit that it has stored to whoever listens.
+pub(crate) fn republish(names: &Names) -> Republish {
+    Republish {
+        source: names.events_subjects(),
+        destination: names.stored_destination(),
+        headers_only: false,
     }
 }
 
@@ -109,7 +120,7 @@ const COMMITS: &[Role] = &[Role::Events, Role::Heads];
 /// Everything that would lose, hide, change or refuse what a store relies on.
 ///
 /// Not here, because nothing depends on it: description, metadata, placement, compression,
-/// republish, consumer limits, the duplicate window (no message has an id for it), `deny_delete`
+/// consumer limits, the duplicate window (no message has an id for it), `deny_delete`
 /// and `deny_purge` (somebody who wants to erase decides so when the stream is made; `risk.rs` says
 /// what it means).
 const RULES: &[Rule] = &[
@@ -243,6 +254,14 @@ const RULES: &[Rule] = &[
         subject_transform,
         |t: &Option<_>| t.is_none()
     ),
+    // Nothing depends on it, unless somebody is to listen.
+    Rule {
+        field: "republish",
+        only: EVENTS,
+        expected: shown_republish,
+        found: shown_republish,
+        holds: |found, wanted| wanted.republish.is_none() || found.republish == wanted.republish,
+    },
     fixed!("no_ack", ALL, "false", no_ack, |b: &bool| !b),
     fixed!("sealed", ALL, "false", sealed, |b: &bool| !b),
     fixed!(
@@ -272,6 +291,20 @@ fn plain(name: &str) -> Source {
     Source {
         name: name.to_owned(),
         ..Source::default()
+    }
+}
+
+pub(crate) fn shown_republish(config: &Config) -> String {
+    match &config.republish {
+        None => "not set".to_owned(),
+        Some(Republish {
+            source,
+            destination,
+            headers_only,
+        }) => {
+            let what = if *headers_only { ", headers only" } else { "" };
+            format!("from {source:?} to {destination:?}{what}")
+        }
     }
 }
 

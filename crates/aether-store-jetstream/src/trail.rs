@@ -17,14 +17,18 @@
 use std::pin::Pin;
 
 use aether_core::Version;
+use futures_util::future::join_all;
 use futures_util::{Stream, StreamExt as _};
 
+use crate::batch_get::{BatchRequest, PAGE_BYTES};
 use crate::chain::{Link, PREDECESSORS_MAX};
+use crate::direct_get::{NATS_NUM_PENDING, number};
 use crate::errors::Fault;
 use crate::link::Wanted;
 use crate::message::{Stored, StoredCommit};
 use crate::patience::Patience;
-use crate::server::Server as _;
+use crate::server::{JetStream, Server as _};
+use crate::server_version::ServerVersion;
 use crate::store::Shared;
 
 /// How many messages are asked for at once.
@@ -34,11 +38,19 @@ const BYTES_AT_ONCE: usize = 4 << 20;
 /// With at most so many other messages between two of the actor's, a page of a search by subject
 /// is faster than messages one by one.
 const DENSE: u64 = 128;
+/// The most messages that are read before their size is known.
+const AHEAD_MAX: usize = 16;
+/// How often a version is looked for.
+const PROBES_MAX: u32 = 6;
+/// So many versions before the one that is looked for are near enough.
+const NEAR: u64 = 256;
+/// From this version on servers count what is left of a batch behind the message that they give.
+const BATCHES_COUNT: ServerVersion = ServerVersion::new(2, 12, 0);
 /// The most places that are held in memory.
 const PLACES_MAX: usize = 1 << 16;
 
 /// The places of an actor's commits before the newest one, the newest first: of those with the
-/// versions from `from` on, and of some before them. None where the commits don't tell, and where
+/// versions from `from` on, and it may be of some before them. None where the commits don't tell, and where
 /// another way is better.
 ///
 /// A commit tells the last 32 places before it. For a longer history the oldest of them is read,
@@ -53,10 +65,12 @@ pub(crate) async fn places(
     let mut places: Vec<u64> = Vec::new();
     let mut teller = (tail.sequence, tail.link.clone()?);
     while let (sequence, Link::After(before)) = teller {
-        // Each commit has one version at least. One more shows what the oldest of them follows.
-        let wanted = (before.version.get() + 2)
-            .saturating_sub(from.get().max(1))
-            .max(1);
+        // Each commit has one version at least. What the oldest of them follows, below the versions
+        // that are asked for, matters to nobody.
+        let wanted = (before.version.get() + 1).saturating_sub(from.get().max(1));
+        if wanted == 0 {
+            break;
+        }
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         // In a copy of a stream the places are others, some of them such as can't be.
         if before
@@ -88,6 +102,110 @@ pub(crate) async fn places(
     Some(places)
 }
 
+/// The first message on a subject from a sequence on, from any replica.
+pub(crate) struct First {
+    pub(crate) stored: Stored,
+    /// How many there are after it, damaged ones included; one more where it
+    /// [counts itself](Self::counts_itself).
+    pub(crate) left: u64,
+}
+
+impl First {
+    /// None where it is not to be had at once.
+    pub(crate) async fn from(
+        store: &Shared,
+        subject: &str,
+        sequence: u64,
+        patience: &Patience,
+    ) -> Option<Self> {
+        // Of a batch the server says how many are left. What ends it goes to nobody.
+        let wanted = BatchRequest {
+            batch: 1,
+            max_bytes: PAGE_BYTES,
+            seq: sequence,
+            next_by_subj: subject,
+        };
+        let stored = store.server.direct(&wanted, patience).await.ok()??;
+        let left = number(&stored.headers, NATS_NUM_PENDING).ok()?;
+        Some(Self { stored, left })
+    }
+
+    /// How many there are from it on.
+    pub(crate) fn counted(&self, server: &JetStream) -> u64 {
+        self.left + u64::from(!Self::counts_itself(server))
+    }
+
+    /// Whether the server that we are connected to counts the message that it gives among those
+    /// that are left.
+    pub(crate) fn counts_itself(server: &JetStream) -> bool {
+        server.is_before(BATCHES_COUNT)
+    }
+}
+
+/// A message not far before the version `from` of a history that is too dense to go along its
+/// places, and how many there are from it on; none where it is not found at once.
+///
+/// It is looked for where it would be if the versions were evenly spread, and between what was
+/// found, a few times. What is found too early is read for nothing, and is no error.
+pub(crate) async fn covering(
+    store: &Shared,
+    subject: &str,
+    tail: &StoredCommit,
+    from: Version,
+    patience: &mut Patience,
+) -> Option<(u64, u64)> {
+    let told = tail.link.as_ref()?.sequences();
+    let apart = (tail.sequence - told.last()?) / told.len() as u64;
+    // A commit has one version at least, so this is far enough back if they are so far apart there.
+    let back = (tail.last().get() + 1).saturating_sub(from.get());
+    let mut guess = tail
+        .sequence
+        .saturating_sub(back.saturating_mul(apart + 1))
+        .max(1);
+    let mut above = (tail.sequence, tail.first().get());
+    let mut best: Option<(u64, u64, u64)> = None;
+    for _ in 0..PROBES_MAX {
+        let found = First::from(store, subject, guess, patience).await?;
+        patience.renew();
+        let (sequence, span) = (found.stored.sequence, found.stored.span().ok()?);
+        let first = span.first.get();
+        if span.first <= from {
+            if best.is_none_or(|(before, ..)| before < sequence) {
+                best = Some((sequence, first, found.counted(&store.server)));
+            }
+            if from.get() - first <= NEAR {
+                break;
+            }
+        } else {
+            above = (sequence, first);
+        }
+        let (below, version) = best.map_or((0, 0), |(sequence, first, _)| (sequence, first));
+        // Where it would be if the versions were evenly spread, and a little before.
+        let way = u128::from(above.0.saturating_sub(below));
+        let share = way * u128::from(from.get() - version) / u128::from((above.1 - version).max(1));
+        let share = u64::try_from(share).unwrap_or(0);
+        guess = below + share.saturating_sub(NEAR / 2).max(1);
+        if guess >= above.0 {
+            break;
+        }
+    }
+    best.map(|(sequence, _, counted)| (sequence, counted))
+}
+
+/// The messages at places where some are expected to be, all at once, as far as any replica gives
+/// them; none of so many that they might be large. It saves a round trip where they are right.
+pub(crate) async fn ahead(store: &Shared, places: Vec<u64>, patience: &Patience) -> Vec<Stored> {
+    if places.len() > AHEAD_MAX {
+        return Vec::new();
+    }
+    let gets = places.into_iter().map(|place| async move {
+        let wanted = Wanted::At { seq: place };
+        let stored = store.server.direct(&wanted, patience).await;
+        stored.ok().flatten()
+    });
+    join_all(gets).await.into_iter().flatten().collect()
+}
+
 /// The messages at the places of an actor's commits, while they arrive.
 ///
 /// Dropping it leaves nothing behind: what was asked for arrives, and nobody takes it.
@@ -97,31 +215,39 @@ pub(crate) struct Trail {
 }
 
 impl Trail {
-    /// Those at these places, of which the newest is the first, and then the tail; the oldest is
-    /// not read again where it is the subject's first, which was read.
+    /// Those at these places, of which the newest is the first, and then the tail. What was read
+    /// ahead, or as the subject's first message, is not read again.
     pub(crate) fn along(
         store: &Shared,
-        mut places: Vec<u64>,
+        places: Vec<u64>,
         first: Option<Stored>,
+        mut ahead: Vec<Stored>,
         tail: Stored,
     ) -> Self {
         let subject = tail.subject.to_string();
-        let oldest = first.filter(|first| places.last() == Some(&first.sequence));
-        if oldest.is_some() {
-            places.pop();
-        }
+        ahead.extend(first);
+        let mut read = move |place: u64| {
+            let at = ahead.iter().position(|stored| stored.sequence == place)?;
+            Some(ahead.swap_remove(at))
+        };
         // A message has a header block besides.
         let size = tail.body.len() + 1_024;
         let at_once = (BYTES_AT_ONCE / size).clamp(1, AT_ONCE);
         let store = store.clone();
         let before = futures_util::stream::iter(places.into_iter().rev())
-            .map(move |place| at(store.clone(), place))
+            .map(move |place| {
+                let (store, read) = (store.clone(), read(place));
+                async move {
+                    match read {
+                        Some(stored) => Ok(Some(stored)),
+                        None => at(store, place).await,
+                    }
+                }
+            })
             .buffered(at_once);
-        let known = |stored: Option<Stored>| {
-            futures_util::stream::iter(stored.into_iter().map(|stored| Ok(Some(stored))))
-        };
+        let tail = futures_util::stream::iter([Ok(Some(tail))]);
         Self {
-            messages: Box::pin(known(oldest).chain(before).chain(known(Some(tail)))),
+            messages: Box::pin(before.chain(tail)),
             subject,
         }
     }

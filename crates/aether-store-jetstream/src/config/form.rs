@@ -18,6 +18,7 @@ pub(super) enum Field {
     Replicas,
     Retention,
     Storage,
+    Republish,
     Codec,
     RequestTimeout,
     Deadline,
@@ -26,12 +27,13 @@ pub(super) enum Field {
 }
 
 /// The names in a file, in the order of [`Field::ALL`].
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "stream",
     "namespace",
     "replicas",
     "retention",
     "storage",
+    "republish",
     "codec",
     "request_timeout",
     "deadline",
@@ -49,6 +51,7 @@ impl Field {
         Self::Replicas,
         Self::Retention,
         Self::Storage,
+        Self::Republish,
         Self::Codec,
         Self::RequestTimeout,
         Self::Deadline,
@@ -67,6 +70,7 @@ impl Field {
             Self::Replicas => "AETHER_REPLICAS",
             Self::Retention => "AETHER_RETENTION",
             Self::Storage => "AETHER_STORAGE",
+            Self::Republish => "AETHER_REPUBLISH",
             Self::Codec => "AETHER_CODEC",
             Self::RequestTimeout => "AETHER_REQUEST_TIMEOUT",
             Self::Deadline => "AETHER_DEADLINE",
@@ -85,6 +89,7 @@ impl Field {
             }
             Self::Retention => Retention::expected(),
             Self::Storage => Storage::EXPECTED.to_owned(),
+            Self::Republish => "true or false".to_owned(),
             Self::Codec => format!("{MESSAGE_PACK} or {JSON}"),
             Self::RequestTimeout | Self::Deadline => {
                 "a duration with its unit, such as 250ms or 2s".to_owned()
@@ -130,6 +135,7 @@ impl JetStreamConfig {
             Field::Replicas => self.replicas = text.parse().ok()?,
             Field::Retention => self.retention = Retention::parse(text)?,
             Field::Storage => self.storage = Storage::parse(text)?,
+            Field::Republish => self.republish = text.parse().ok()?,
             Field::Codec => {
                 self.codec = match text {
                     MESSAGE_PACK => WireForm::MessagePack,
@@ -146,7 +152,8 @@ impl JetStreamConfig {
     }
 }
 
-/// Writes every setting that has a value, durations and choices as text, numbers as numbers.
+/// Writes every setting that has a value: durations and choices as text, numbers as numbers, and
+/// what is true or false as that.
 impl Serialize for JetStreamConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -162,6 +169,7 @@ impl Serialize for JetStreamConfig {
                 Field::Replicas => map.serialize_entry(name, &self.replicas)?,
                 Field::Retention => map.serialize_entry(name, &self.retention.to_string())?,
                 Field::Storage => map.serialize_entry(name, &self.storage.to_string())?,
+                Field::Republish => map.serialize_entry(name, &self.republish)?,
                 Field::Codec => {
                     let codec = match self.codec {
                         WireForm::MessagePack => MESSAGE_PACK,
@@ -185,8 +193,8 @@ impl Serialize for JetStreamConfig {
     }
 }
 
-/// Reads settings by their names, and validates them; numbers may stand as text, too, as they do
-/// where a file is filled in from the environment.
+/// Reads settings by their names, and validates them; numbers and flags may stand as text, too, as
+/// they do where a file is filled in from the environment.
 impl<'de> Deserialize<'de> for JetStreamConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_struct("JetStreamConfig", &NAMES, Settings)
@@ -214,6 +222,12 @@ impl<'de> Visitor<'de> for Settings {
                 Said::Nothing => {}
                 Said::Text(text) => said.push((field, text)),
                 Said::Number(number) => said.push((field, number.to_string())),
+                Said::Flag(flag) if field == Field::Republish => {
+                    said.push((field, flag.to_string()));
+                }
+                Said::Flag(flag) => {
+                    return Err(A::Error::custom(field.invalid(flag.to_string())));
+                }
                 Said::Other(found) => return Err(A::Error::custom(field.invalid(found))),
             }
         }
@@ -226,6 +240,7 @@ enum Said {
     Nothing,
     Text(String),
     Number(i128),
+    Flag(bool),
     Other(String),
 }
 
@@ -269,7 +284,7 @@ impl<'de> Deserialize<'de> for Said {
             }
 
             fn visit_bool<E>(self, flag: bool) -> Result<Said, E> {
-                Ok(Said::Other(flag.to_string()))
+                Ok(Said::Flag(flag))
             }
 
             fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Said, A::Error> {

@@ -31,6 +31,7 @@ use text::exact;
 /// | `replicas` | `AETHER_REPLICAS` | 1 to 5 | 1 |
 /// | `retention` | `AETHER_RETENTION` | `forever`, or a duration of 1 s to 36,500 days | `forever` |
 /// | `storage` | `AETHER_STORAGE` | `file` or `memory` | `file` |
+/// | `republish` | `AETHER_REPUBLISH` | `true` or `false` | `false` |
 /// | `codec` | `AETHER_CODEC` | `msgpack` or `json` | `msgpack` |
 /// | `request_timeout` | `AETHER_REQUEST_TIMEOUT` | a duration of 10 ms to 10 minutes | `2s` |
 /// | `deadline` | `AETHER_DEADLINE` | a duration from the `request_timeout` to 10 minutes | `10s` |
@@ -63,6 +64,7 @@ pub struct JetStreamConfig {
     pub(crate) replicas: usize,
     pub(crate) retention: Retention,
     pub(crate) storage: Storage,
+    pub(crate) republish: bool,
     pub(crate) codec: WireForm,
     pub(crate) request_timeout: Duration,
     pub(crate) deadline: Duration,
@@ -105,6 +107,7 @@ impl JetStreamConfig {
             replicas: 1,
             retention: Retention::Forever,
             storage: Storage::File,
+            republish: false,
             codec: WireForm::MessagePack,
             request_timeout: Self::REQUEST_TIMEOUT,
             deadline: Self::DEADLINE,
@@ -143,6 +146,16 @@ impl JetStreamConfig {
     #[must_use]
     pub fn storage(mut self, storage: Storage) -> Self {
         self.storage = storage;
+        self
+    }
+
+    /// Having the server send each commit, once it is stored, to whoever listens
+    /// ([`subscribe_stored`](crate::JetStreamStore::subscribe_stored)); not if nothing else is
+    /// said. Where it is asked for, a stream that is there does so, or it is refused; one that does
+    /// so unasked is used.
+    #[must_use]
+    pub fn republish(mut self, republish: bool) -> Self {
+        self.republish = republish;
         self
     }
 

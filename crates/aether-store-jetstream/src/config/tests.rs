@@ -88,7 +88,7 @@ fn heads_are_kept_where_events_expire() {
 }
 
 /// What may stand in a file or a variable for each field, and what may not.
-const TEXTS: [(&str, &[&str], &[&str]); 10] = [
+const TEXTS: [(&str, &[&str], &[&str]); 11] = [
     ("stream", &["orders", "A-z_9"], &["", "a.b", "a b"]),
     ("namespace", &["eu", "eu.west", "🦀"], &[""]),
     (
@@ -102,6 +102,11 @@ const TEXTS: [(&str, &[&str], &[&str]); 10] = [
         &["", "0s", "999ms", "36501d", "5", "never", "Forever"],
     ),
     ("storage", &["file", "memory"], &["", "File", "disk"]),
+    (
+        "republish",
+        &["true", "false"],
+        &["", "True", "1", "yes", "on"],
+    ),
     ("codec", &["msgpack", "json"], &["", "JSON", "yaml"]),
     (
         "request_timeout",
@@ -166,12 +171,17 @@ fn each_variable_and_each_field_of_a_file_takes_what_is_right_and_names_what_is_
             assert!(said.contains(&format!("{field} is ")), "{text:?}: {said}");
         }
         // What no text is: the field is named all the same.
-        for value in ["true", "1.5", "[1]", "{ max_age = 1 }"] {
+        let flag = if field == "republish" { "0" } else { "true" };
+        for value in [flag, "1.5", "[1]", "{ max_age = 1 }"] {
             let said = from_toml(field, value).unwrap_err();
             assert!(said.contains(&format!("{field} is ")), "{value}: {said}");
         }
     }
     assert_eq!(from_toml("replicas", "3"), Ok(good().replicas(3)));
+    for flag in [true, false] {
+        let config = from_toml("republish", &flag.to_string());
+        assert_eq!(config, Ok(good().republish(flag)));
+    }
     assert!(
         from_toml("replicas", "-3")
             .unwrap_err()
@@ -243,10 +253,11 @@ fn a_configuration_reads_well_in_a_file() {
         .namespace(Namespace::new("eu").unwrap())
         .replicas(3)
         .retention(Retention::ONE_YEAR)
+        .republish(true)
         .codec(WireForm::Json)
         .message_bytes_max(1 << 20);
     let text = "stream = \"orders\"\nnamespace = \"eu\"\nreplicas = 3\nretention = \"365d\"\n\
-                storage = \"file\"\ncodec = \"json\"\nrequest_timeout = \"2s\"\ndeadline = \"10s\"\n\
+                storage = \"file\"\nrepublish = true\ncodec = \"json\"\nrequest_timeout = \"2s\"\ndeadline = \"10s\"\n\
                 cache_actors = 10000\nmessage_bytes_max = 1048576\n";
     assert_eq!(toml::to_string(&config).unwrap(), text);
     assert_eq!(toml::from_str::<JetStreamConfig>(text).unwrap(), config);
@@ -257,7 +268,13 @@ fn any_config() -> impl Strategy<Value = JetStreamConfig> {
     let age = proptest::option::of(1_000..36_500 * 86_400_000_u64);
     (
         ("[A-Za-z0-9_-]{1,40}", proptest::option::of("\\PC{1,30}")),
-        (1..=5_usize, age, any::<bool>(), any::<bool>()),
+        (
+            1..=5_usize,
+            age,
+            any::<bool>(),
+            any::<bool>(),
+            any::<bool>(),
+        ),
         (
             wait,
             0..=100_000_000_usize,
@@ -265,7 +282,11 @@ fn any_config() -> impl Strategy<Value = JetStreamConfig> {
         ),
     )
         .prop_map(
-            |((stream, namespace), (replicas, age, memory, json), (wait, actors, bytes))| {
+            |(
+                (stream, namespace),
+                (replicas, age, memory, republish, json),
+                (wait, actors, bytes),
+            )| {
                 JetStreamConfig {
                     stream,
                     namespace: namespace.map(|text| Namespace::new(&text).unwrap()),
@@ -278,6 +299,7 @@ fn any_config() -> impl Strategy<Value = JetStreamConfig> {
                     } else {
                         Storage::File
                     },
+                    republish,
                     codec: if json {
                         WireForm::Json
                     } else {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use aether_core::{CommandId, EventDraft, Timestamp};
 
 use super::*;
+use crate::chain::Predecessor;
 
 const FORMS: [(WireForm, &str); 2] = [(WireForm::MessagePack, "msgpack"), (WireForm::Json, "json")];
 
@@ -65,7 +66,7 @@ fn the_trace_is_in_the_headers_and_counts_for_the_size_and_not_for_the_digest() 
     let parent = plain.clone().in_trace(Some(&context));
     let state = context.with_state("vendor=1").unwrap();
     let both = plain.clone().in_trace(Some(&state));
-    let digest = |message: &Outgoing| digest(&message.headers, &message.body);
+    let digest = |message: &Outgoing| Fields::of(&message.headers).digest(&message.body);
     assert_eq!(digest(&plain), digest(&parent));
     assert_eq!(digest(&plain), digest(&both));
     let line = |name: &str, value: usize| name.len() + ": ".len() + value + "\r\n".len();
@@ -217,6 +218,30 @@ fn what_is_for_another_actor_or_says_other_versions_is_refused() {
     }
 }
 
+/// A program may take the first of two, another the last.
+#[test]
+fn a_header_that_is_there_twice_is_refused() {
+    let twice = |name: &HeaderName, message: &Outgoing| {
+        let mut message = stored(&wire(message));
+        let value = message.headers.get(name.clone()).unwrap().clone();
+        message.headers.append(name.clone(), value);
+        message
+    };
+    for (form, _) in FORMS {
+        let (commit, snapshot) = (commit(form), snapshot_message(form));
+        for name in &DIGESTED {
+            let refused = twice(name, &commit).commit(&actor()).unwrap_err();
+            assert_eq!(refused, format!("header {name} is there twice"));
+        }
+        assert!(twice(&LAST_VERSION, &commit).span().is_err());
+        for name in [CONTENT_TYPE, FORMAT_HEADER, SNAPSHOT_VERSION] {
+            assert!(twice(&name, &snapshot).snapshot(&actor()).is_err());
+        }
+        let message = twice(&SNAPSHOT_VERSION, &snapshot);
+        assert_eq!(message.snapshot_version(), None);
+    }
+}
+
 #[test]
 fn a_digest_is_over_all_that_was_written_and_not_over_what_the_server_adds() {
     for (form, _) in FORMS {
@@ -318,3 +343,12 @@ fn a_position_has_the_fingerprint_of_the_wire_format() {
 }
 
 const FINGERPRINT: u64 = 0x0c47_7974_6e87_72d7;
+
+#[test]
+fn each_digested_header_is_found_by_its_name() {
+    for (field, name) in DIGESTED.iter().enumerate() {
+        assert_eq!(Fields::field_of(name.as_ref()), Some(field), "{name}");
+    }
+    assert_eq!(Fields::field_of("content-type"), None);
+    assert_eq!(Fields::field_of("traceparent"), None);
+}

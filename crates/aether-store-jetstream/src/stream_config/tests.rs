@@ -104,6 +104,16 @@ fn differences() -> Vec<(&'static str, Role, Change)> {
         ("sources", Role::Events, |c| {
             c.sources = Some(vec![Source::default()]);
         }),
+        ("republish", Role::Events, |c| c.republish = None),
+        ("republish", Role::Events, |c| {
+            c.republish.as_mut().unwrap().headers_only = true;
+        }),
+        ("republish", Role::Events, |c| {
+            c.republish.as_mut().unwrap().source = ">".to_owned();
+        }),
+        ("republish", Role::Events, |c| {
+            c.republish.as_mut().unwrap().destination = "orders.heard.>".to_owned();
+        }),
         ("no_ack", Role::Events, |c| c.no_ack = true),
         ("sealed", Role::Events, |c| c.sealed = true),
         ("persist_mode", Role::Events, |c| {
@@ -114,7 +124,8 @@ fn differences() -> Vec<(&'static str, Role, Change)> {
 }
 
 fn stream(role: Role) -> Config {
-    wanted(role, &JetStreamConfig::new("orders").replicas(3))
+    let config = JetStreamConfig::new("orders").replicas(3);
+    wanted(role, &config.republish(true))
 }
 
 #[test]
@@ -176,6 +187,23 @@ fn made_and_asked(role: Role, made: &JetStreamConfig, asked: &JetStreamConfig) -
             expected,
         }) => Some(format!("{what}: {found}, not {expected}")),
         Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_stream_republishes_where_that_is_asked_for_and_may_where_it_is_not() {
+    let off = JetStreamConfig::new("orders");
+    let on = off.clone().republish(true);
+    let said = |made, asked| made_and_asked(Role::Events, made, asked);
+    assert_eq!(
+        said(&off, &on).unwrap(),
+        "republish of stream \"orders\": not set, not from \"orders.events.*.*\" to \
+         \"orders.stored.{{wildcard(1)}}.{{wildcard(2)}}\""
+    );
+    assert_eq!(said(&on, &off), None);
+    assert_eq!(said(&on, &on), None);
+    for role in [Role::Snapshots, Role::Heads] {
+        assert_eq!(made_and_asked(role, &off, &on), None, "nobody hears of it");
     }
 }
 

@@ -1,0 +1,143 @@
+//! How a feed goes on when its consumer has gone.
+
+use aether_core::StoreError;
+use futures_util::future::join_all;
+
+use super::subjects::Subjects;
+use super::{ACTION, Feed, Phase};
+use crate::consumer::{Consumer, Given};
+use crate::errors::Fault;
+use crate::link::Wanted;
+use crate::message::Stored;
+use crate::server::Server as _;
+
+/// After so many consumers in a row that have given nothing the next message is read by itself.
+const BARREN_BEFORE_ALONE: u32 = 2;
+/// After so many it is said aloud, and again after as many more.
+const BARREN_BEFORE_WARNING: u32 = 16;
+
+impl Feed {
+    /// The consumer is of no more use.
+    pub(super) fn interrupted(&mut self, fault: Fault) -> Result<(), StoreError> {
+        if !fault.may_pass() {
+            let stream = &self.store.ledger.names.events_stream;
+            return Err(fault.into_store_error(ACTION, stream));
+        }
+        if let Phase::Reading(consumer) = &self.phase {
+            if consumer.has_missed() {
+                self.batch = (self.batch / 2).max(1);
+                self.since_missed = 0;
+            }
+            self.barren = match consumer.given() {
+                0 => self.barren + 1,
+                _ => 0,
+            };
+        }
+        self.store.ledger.observer.feed_interrupted(&fault);
+        let from = self.looked + 1;
+        if self.barren > 0 && self.barren.is_multiple_of(BARREN_BEFORE_WARNING) {
+            tracing::warn!(from, %fault, "a feed is given nothing, by one consumer after the other");
+        } else {
+            tracing::debug!(from, %fault, "a feed goes on with another consumer");
+        }
+        self.phase = Phase::Interrupted;
+        Ok(())
+    }
+
+    /// Makes another consumer, where everything is as it was.
+    pub(super) async fn go_on(&mut self) -> Result<(), StoreError> {
+        // One that gave nothing may have had no time to: the next ones are made less and less often.
+        if self.barren > 0 && !self.backoff.pause().await {
+            self.backoff.renew();
+        }
+        self.patience.renew();
+        let known = self.looked.max(self.catches_up_at.unwrap_or(0));
+        let state = self.look(known).await?;
+        // Behind the last message that passed there may be others now, if the end was lost.
+        let sure = match (&self.last, self.everything_passes()) {
+            (_, true) => self.looked,
+            (Some(last), false) => last.sequence,
+            (None, false) => self.starts_behind,
+        };
+        if state.last < sure {
+            let last = state.last;
+            return Err(self.lost(format!(
+                "the stream has lost its end: its last message is {last}, and {sure} was there"
+            )));
+        }
+        self.catches_up_at = self.catches_up_at.map(|end| end.min(state.last));
+        self.check_beginning(&state)?;
+        if let Some(last) = &self.last
+            && last.sequence >= state.first
+        {
+            let (sequence, digest) = (last.sequence, last.digest());
+            let there = self.message_at(sequence).await?;
+            if there.is_some_and(|there| there.digest() != digest) {
+                return Err(self.lost(format!(
+                    "another message is at {sequence} than was there: the stream has lost its \
+                     end and was written on"
+                )));
+            }
+        }
+        self.looked = match self.everything_passes() {
+            true => self.looked,
+            false => sure.max(state.first.saturating_sub(1)),
+        };
+        if self.barren >= BARREN_BEFORE_ALONE
+            && let Some(stored) = self.next_alone().await
+        {
+            // Then a consumer is tried again, and if it is of no use, the next one by itself.
+            self.barren = BARREN_BEFORE_ALONE - 1;
+            let barren = self.barren;
+            self.take(Given::Message(stored)).await?;
+            self.barren = barren;
+            return Ok(());
+        }
+        self.open(self.looked + 1).await
+    }
+
+    /// The next message that passes, from the leader; none where it can't be had now.
+    ///
+    /// That answer has the headers in base64. As a consumer gives them, headers that are none end
+    /// the connection, each time.
+    async fn next_alone(&self) -> Option<Stored> {
+        let all = self.store.ledger.names.events_subjects();
+        let subjects = match &self.subjects {
+            Subjects::Only(subjects) => &subjects[..],
+            Subjects::All | Subjects::None => std::slice::from_ref(&all),
+        };
+        let next = subjects.iter().map(|subject| {
+            let wanted = Wanted::Next {
+                seq: self.looked + 1,
+                next_by_subj: subject,
+            };
+            self.store.server.message(wanted, &self.patience)
+        });
+        let next: Result<Vec<_>, Fault> = join_all(next).await.into_iter().collect();
+        let next = next.ok()?.into_iter().flatten();
+        next.min_by_key(|stored| stored.sequence)
+    }
+
+    /// Makes a consumer that begins with this sequence.
+    pub(super) async fn open(&mut self, from: u64) -> Result<(), StoreError> {
+        let store = self.store.clone();
+        let mut consumer = loop {
+            match Consumer::new(&store.server).await {
+                Ok(consumer) => break consumer,
+                Err(fault) => self.wait_after(fault).await?,
+            }
+        };
+        loop {
+            let subjects = self.subjects.as_slice();
+            match consumer.create(subjects, from, &self.patience).await {
+                Ok(()) => break,
+                Err(fault) => self.wait_after(fault).await?,
+            }
+        }
+        consumer.set_batch(self.batch);
+        consumer.wait_longer(self.barren);
+        consumer.set_eager(self.catches_up_at.is_some() && !self.everything_passes());
+        self.phase = Phase::Reading(consumer);
+        Ok(())
+    }
+}
