@@ -152,18 +152,18 @@ impl ExpireHistory for Finite {
 }
 
 aether_testkit::conformance! {
-    mod jetstream_store { builder: MESSAGE_PACK, sections: [events, notices, snapshots, corruption, snapshot_corruption] }
+    mod jetstream_store { builder: MESSAGE_PACK, sections: [events, notices, snapshots, feed, corruption, snapshot_corruption, feed_corruption] }
 
     // Where events expire, all that holds else holds for those that have not.
     mod jetstream_store_with_a_retention {
         builder: Finite,
-        sections: [events, snapshots, retention, snapshot_retention],
+        sections: [events, snapshots, feed, retention, snapshot_retention, feed_retention],
     }
 
     // The same through `dyn DynEventStore` and `dyn DynSnapshotStore`.
     mod jetstream_store_boxed {
         builder: wrapped(MESSAGE_PACK, Boxed::new),
-        sections: [events, snapshots],
+        sections: [events, snapshots, feed],
     }
 }
 
@@ -174,8 +174,10 @@ async fn with_json_the_contract_holds_for_all_that_json_can_say() {
     let report = Suite::new(JSON)
         .events()
         .snapshots()
+        .feed()
         .corruption()
         .snapshot_corruption()
+        .feed_corruption()
         .run()
         .await;
     let failed: Vec<&str> = report.failures().map(|(case, _)| case).collect();

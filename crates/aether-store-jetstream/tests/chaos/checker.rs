@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::log::{Line, Offered, Outcome, Seen};
+use crate::feeds;
+use crate::log::{Asked, Line, Offered, Outcome, Snapshot};
+use crate::reads;
 use crate::resolution::{self, Resolution};
 
 /// What one process wrote down.
@@ -44,6 +46,32 @@ pub(crate) enum Kind {
     WrongError,
     StoreReadsOther,
     ConflictWithoutReason,
+    RestoredIsNotTheState,
+    /// Events were left out by a feed.
+    FedTooLittle,
+    FedTwice,
+    FedOutOfOrder,
+    /// What doesn't pass the filter, or comes before the feed's beginning.
+    FedTooMuch,
+    FedChanged,
+    FedThePast,
+    FedAfterItsEnd,
+    FeedFailed,
+    FeedNotAtTheEnd,
+    CaughtUpTwice,
+    CaughtUpTooSoon,
+    CaughtUpNever,
+    ConsumerLeft,
+}
+
+/// What there is in the end.
+#[derive(Debug, Clone)]
+pub(crate) struct Truth {
+    /// The stream, read without the store.
+    pub(crate) messages: Vec<Message>,
+    pub(crate) reads: Vec<FinalRead>,
+    /// Consumers that the server still has.
+    pub(crate) consumers: Vec<String>,
 }
 
 /// What the store reads of an actor in the end.
@@ -67,11 +95,11 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    fn violation(&mut self, kind: Kind, detail: String) {
+    pub(crate) fn violation(&mut self, kind: Kind, detail: String) {
         self.violations.push(Violation { kind, detail });
     }
 
-    fn count(&mut self, what: &'static str, by: usize) {
+    pub(crate) fn count(&mut self, what: &'static str, by: usize) {
         *self.counts.entry(what).or_default() += by as u64;
     }
 
@@ -114,9 +142,10 @@ impl Wanted {
 }
 
 /// An event of a history: version, id, whether its commit ends with it.
-type Row<'a> = (u64, &'a str, bool);
+pub(crate) type Row<'a> = (u64, &'a str, bool);
 
-pub(crate) fn check(logs: &[ProcessLog], stream: &[Message], reads: &[FinalRead]) -> Findings {
+pub(crate) fn check(logs: &[ProcessLog], truth: &Truth) -> Findings {
+    let stream = &truth.messages[..];
     let mut findings = Findings::default();
     let mut offers = offers(logs, &mut findings);
     let histories = check_stream(stream, &mut offers, &mut findings);
@@ -134,9 +163,13 @@ pub(crate) fn check(logs: &[ProcessLog], stream: &[Message], reads: &[FinalRead]
         }
     }
     for log in logs {
-        check_reads(log, &histories, &mut findings);
+        reads::check(log, &histories, &mut findings);
     }
-    check_final_reads(reads, stream, &mut findings);
+    feeds::check::check(logs, stream, &mut findings);
+    check_final_reads(&truth.reads, stream, &mut findings);
+    for consumer in &truth.consumers {
+        findings.violation(Kind::ConsumerLeft, consumer.clone());
+    }
     findings
 }
 
@@ -144,7 +177,7 @@ pub(crate) fn check(logs: &[ProcessLog], stream: &[Message], reads: &[FinalRead]
 fn offers<'a>(logs: &'a [ProcessLog], findings: &mut Findings) -> BTreeMap<&'a str, Offer<'a>> {
     let mut offers: BTreeMap<&str, Offer<'_>> = BTreeMap::new();
     for log in logs {
-        let mut open = HashMap::new();
+        let (mut open, mut asks) = (HashMap::new(), HashMap::new());
         for line in &log.lines {
             match line {
                 Line::Attempt {
@@ -182,16 +215,27 @@ fn offers<'a>(logs: &'a [ProcessLog], findings: &mut Findings) -> BTreeMap<&'a s
                     }
                     open.remove(op);
                 }
-                Line::ReadBegan { .. } => findings.count("reads tried", 1),
-                Line::ReadEnded { seen, .. } => {
+                Line::ReadBegan { op, asked, .. } => {
+                    findings.count("reads tried", 1);
+                    asks.insert(*op, *asked);
+                }
+                Line::ReadEnded { op, seen } => {
                     findings.count("reads answered", usize::from(seen.is_ok()));
+                    let what = match asks.remove(op) {
+                        Some(Asked::Events { from: 0 }) => "whole histories read",
+                        Some(Asked::Events { .. }) => "histories read from a version on",
+                        Some(Asked::State) => "states restored",
+                        Some(Asked::Latest) | None => "latest versions read",
+                    };
+                    findings.count(what, usize::from(seen.is_ok()));
                 }
-                Line::Snapshot { wrong } => {
-                    findings.count("snapshots saved or read", 1);
-                    if let Some(error) = wrong {
-                        findings.violation(Kind::WrongError, format!("snapshot: {error}"));
-                    }
+                Line::Snapshot(Snapshot::Saved) => findings.count("snapshots saved", 1),
+                Line::Snapshot(Snapshot::Superseded) => findings.count("snapshots superseded", 1),
+                Line::Snapshot(Snapshot::Used) => findings.count("states from a snapshot", 1),
+                Line::Snapshot(Snapshot::Wrong(error)) => {
+                    findings.violation(Kind::WrongError, format!("snapshot: {error}"));
                 }
+                Line::Feed(_) => {}
             }
         }
         findings.count("saves cut off with their process", open.len());
@@ -360,68 +404,6 @@ fn check_offer(
     }
 }
 
-/// What a process knows of an actor: this version at least, and whether it wrote that itself.
-type Known = (u64, bool);
-
-/// Reads of one process never go back, and show what is in the stream.
-fn check_reads(log: &ProcessLog, histories: &HashMap<&str, Vec<Row<'_>>>, findings: &mut Findings) {
-    let mut known: HashMap<&str, Known> = HashMap::new();
-    let mut open: HashMap<u64, (&str, Option<u64>, Known)> = HashMap::new();
-    for line in &log.lines {
-        match line {
-            Line::Attempt { op, actor, .. } => {
-                let floor = known.get(actor.as_str()).copied().unwrap_or_default();
-                open.insert(*op, (actor, None, floor));
-            }
-            Line::ReadBegan { op, actor, from } => {
-                let floor = known.get(actor.as_str()).copied().unwrap_or_default();
-                open.insert(*op, (actor, *from, floor));
-            }
-            Line::Ended { op, outcome, .. } => {
-                let (actor, _, floor) = open.remove(op).unwrap();
-                let (version, own) = match outcome {
-                    Outcome::Stored { versions, .. } => (versions.last().copied(), true),
-                    Outcome::Conflict { current } => (Some(*current), false),
-                    _ => (None, false),
-                };
-                let Some(version) = version else { continue };
-                if !own {
-                    let place = format!("{} op {op}, conflict, {actor}", log.process);
-                    check_version(&place, version, floor, histories.get(actor), findings);
-                }
-                let entry = known.entry(actor).or_default();
-                *entry = (*entry).max((version, own));
-            }
-            Line::ReadEnded { op, seen } => {
-                let (actor, from, floor) = open.remove(op).unwrap();
-                let place = format!("{} op {op}, read, {actor}", log.process);
-                let seen = match seen {
-                    Ok(seen) => seen,
-                    Err(error) if error == "Unavailable" => continue,
-                    Err(error) => {
-                        findings.violation(Kind::WrongError, format!("{place}: {error}"));
-                        continue;
-                    }
-                };
-                let history = histories.get(actor);
-                check_version(&place, seen.latest, floor, history, findings);
-                if let Some(from) = from {
-                    let rows = history.map_or(&[][..], Vec::as_slice);
-                    let rows = &rows[rows.partition_point(|row| row.0 < from)..];
-                    let rows = rows.iter().take_while(|row| row.0 <= seen.latest);
-                    if Seen::of(rows.map(|row| (row.0, row.1))) != *seen {
-                        let detail = format!("{place}: from {from}, {seen:?}");
-                        findings.violation(Kind::ReadIsNotTheHistory, detail);
-                    }
-                }
-                let entry = known.entry(actor).or_default();
-                *entry = (*entry).max((seen.latest, false));
-            }
-            Line::Snapshot { .. } => {}
-        }
-    }
-}
-
 /// In the end the store reads exactly what is in the stream.
 fn check_final_reads(reads: &[FinalRead], stream: &[Message], findings: &mut Findings) {
     let mut contents: HashMap<&str, Vec<&Offered>> = HashMap::new();
@@ -442,30 +424,5 @@ fn check_final_reads(reads: &[FinalRead], stream: &[Message], findings: &mut Fin
     // An actor that nobody reads, because nobody should have written it.
     for actor in contents.into_keys() {
         findings.violation(Kind::NobodyWroteIt, format!("actor {actor}"));
-    }
-}
-
-/// A version that somebody was told: not below what was known, and one that a commit ends with.
-fn check_version(
-    place: &str,
-    version: u64,
-    floor: Known,
-    history: Option<&Vec<Row<'_>>>,
-    findings: &mut Findings,
-) {
-    if version < floor.0 {
-        let kind = match floor.1 {
-            true => Kind::OwnWriteNotSeen,
-            false => Kind::ReadWentBack,
-        };
-        findings.violation(kind, format!("{place}: {version} after {}", floor.0));
-    }
-    let ends = |rows: &Vec<Row<'_>>| {
-        let row = rows.get(rows.partition_point(|row| row.0 < version));
-        row.is_some_and(|row| row.0 == version && row.2)
-    };
-    if version != 0 && !history.is_some_and(ends) {
-        let detail = format!("{place}: version {version}");
-        findings.violation(Kind::ReadOfWhatNeverWas, detail);
     }
 }

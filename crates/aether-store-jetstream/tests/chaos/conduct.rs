@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use aether_store_jetstream::async_nats;
 
-use crate::checker::check;
+use crate::checker::{Message, Truth, check};
 use crate::crew::Crew;
+use crate::feeds::lines::Wanted;
+use crate::feeds::reader::{Ends, plans};
 use crate::inject;
 use crate::report::{Report, Run, report};
 use crate::schedule::{SERVER_FAULTS, SHORT_SERVER_FAULTS, Schedule, WORKER_FAULTS};
@@ -45,9 +47,18 @@ pub(crate) async fn run(minutes: u64, seed: u64) -> Report {
     tokio::time::sleep(QUIET).await;
     crew.settle().await;
     let messages = stream::messages(cluster.servers[0].url(), STREAM).await;
-    let histories = stream::histories(&cluster.url(), STREAM).await;
+    crew.finish(&ends_of_feeds(&messages)).await;
+    let truth = Truth {
+        reads: stream::histories(&cluster.url(), STREAM).await,
+        consumers: stream::consumers_left(cluster.servers[0].url(), STREAM).await,
+        messages,
+    };
     let logs = crew.logs();
-    let findings = check(&logs, &messages, &histories);
+    let findings = check(&logs, &truth);
+    if !findings.violations.is_empty() {
+        // Whoever looks into it needs them.
+        eprintln!("the logs are kept in {}", files.keep().display());
+    }
     let run = Run {
         seed,
         minutes,
@@ -57,6 +68,21 @@ pub(crate) async fn run(minutes: u64, seed: u64) -> Report {
         lost_acknowledgements: crew.lost_acknowledgements(),
     };
     report(&run, &findings, &injected.into_inner().unwrap(), &logs)
+}
+
+/// The sequence of the last event that passes, for each feed that the workers have.
+fn ends_of_feeds(messages: &[Message]) -> Ends {
+    let end = |wanted: &Wanted| {
+        let passes = |message: &&Message| {
+            let mut events = message.events.iter().flatten();
+            events.any(|event| wanted.passes(&message.actor, &event.event_type))
+        };
+        let last = messages.iter().rev().find(passes)?;
+        Some(last.sequence)
+    };
+    let ends = plans().into_iter();
+    ends.filter_map(|plan| Some((plan.name.to_owned(), end(&plan.wanted)?)))
+        .collect()
 }
 
 async fn version(cluster: &Cluster) -> String {

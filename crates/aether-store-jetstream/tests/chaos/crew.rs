@@ -1,17 +1,19 @@
 //! The worker processes, each behind proxies of its own.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::checker::ProcessLog;
+use crate::feeds::reader::Ends;
 use crate::log;
 use crate::rng::Rng;
 use crate::support::cluster::Cluster;
 use crate::support::proxy::Proxy;
-use crate::worker::Orders;
+use crate::worker::{Orders, SETTLED};
 
 /// How long saves go on being tried, other in each worker: some give up while the servers elect
 /// a leader, some don't.
@@ -23,6 +25,8 @@ const DEADLINES: [Duration; 3] = [
 const TASKS: u64 = 8;
 /// How long the workers may take to make sure of what they don't know.
 const SETTLING: Duration = Duration::from_secs(180);
+/// How long they may take to read their feeds to the end.
+const FINISHING: Duration = Duration::from_secs(240);
 
 #[derive(Debug)]
 pub(crate) struct Crew {
@@ -39,6 +43,8 @@ pub(crate) struct Worker {
     files: PathBuf,
     logs: Vec<(String, PathBuf)>,
     child: Option<Child>,
+    /// Whether this process has said that its tasks have ended.
+    is_settled: Arc<AtomicBool>,
 }
 
 impl Crew {
@@ -62,41 +68,70 @@ impl Crew {
                     stream: stream.to_owned(),
                     deadline,
                     log: PathBuf::new(),
+                    kept: files.join(format!("w{number}")),
                 },
                 files: files.to_owned(),
                 logs: Vec::new(),
                 child: None,
+                is_settled: Arc::default(),
             };
+            std::fs::create_dir(&worker.orders.kept).unwrap();
             worker.start();
             workers.push(worker);
         }
         Self { workers }
     }
 
-    /// Tells all to settle and waits until they have ended.
+    /// Tells all to settle and waits until their tasks have ended. Their feeds go on.
     pub(crate) async fn settle(&mut self) {
+        let has_settled = |worker: &mut Worker| {
+            let ended = worker.child.as_mut().unwrap().try_wait().unwrap();
+            assert_eq!(ended, None, "worker {} ended", worker.number);
+            worker.is_settled.load(Ordering::SeqCst)
+        };
+        self.tell("settle");
+        self.wait("settle", SETTLING, has_settled).await;
+    }
+
+    /// Tells all where their feeds end, and waits until they have ended.
+    pub(crate) async fn finish(&mut self, ends: &Ends) {
+        let has_ended = |worker: &mut Worker| {
+            let ended = worker.child.as_mut().unwrap().try_wait().unwrap();
+            assert!(
+                ended.is_none_or(|status| status.success()),
+                "worker {}: {ended:?}",
+                worker.number
+            );
+            ended.is_some()
+        };
+        let ends = serde_json::to_string(ends).unwrap();
+        self.tell(&format!("finish {ends}"));
+        self.wait("end", FINISHING, has_ended).await;
+    }
+
+    fn tell(&mut self, what: &str) {
         for worker in &mut self.workers {
             let input = worker.child.as_mut().and_then(|child| child.stdin.as_mut());
-            // One that has failed is found below.
-            input.unwrap().write_all(b"settle\n").ok();
+            // One that has failed is found when it is waited for.
+            writeln!(input.unwrap(), "{what}").ok();
         }
+    }
+
+    /// Waits until this is so of all of them.
+    async fn wait(&mut self, what: &str, long: Duration, is_so: impl Fn(&mut Worker) -> bool) {
         let started = Instant::now();
         for worker in &mut self.workers {
-            let child = worker.child.as_mut().unwrap();
-            loop {
-                if let Some(status) = child.try_wait().unwrap() {
-                    assert!(status.success(), "worker {}: {status}", worker.number);
-                    break;
-                }
-                if started.elapsed() >= SETTLING {
+            while !is_so(worker) {
+                if started.elapsed() >= long {
                     let (process, log) = worker.logs.last().unwrap();
                     let lines = log::read(log);
                     let (open, last) = (log::open(&lines), lines.last());
+                    let child = worker.child.as_ref().unwrap();
                     let before = threads(child.id());
                     tokio::time::sleep(Duration::from_secs(1)).await;
                     let after = threads(child.id());
                     panic!(
-                        "worker {process} does not end; it has {open:#?} and, last of all, \
+                        "worker {process} does not {what}; it has {open:#?} and, last of all, \
                          {last:#?}; its threads, a second apart: {before:#?} {after:#?}"
                     );
                 }
@@ -131,13 +166,25 @@ impl Worker {
         self.logs.push((process.clone(), log.clone()));
         self.orders.process = process;
         self.orders.log = log;
-        let child = Command::new(std::env::current_exe().unwrap())
+        let mut child = Command::new(std::env::current_exe().unwrap())
             .arg("--worker")
             .arg(serde_json::to_string(&self.orders).unwrap())
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn();
-        self.child = Some(child.unwrap());
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        let is_settled = Arc::new(AtomicBool::new(false));
+        self.is_settled = is_settled.clone();
+        // It ends with the process.
+        std::thread::spawn(move || {
+            for line in said.lines().map_while(Result::ok) {
+                if line == SETTLED {
+                    is_settled.store(true, Ordering::SeqCst);
+                }
+            }
+        });
+        self.child = Some(child);
     }
 
     /// SIGKILL; it is gone when this returns.

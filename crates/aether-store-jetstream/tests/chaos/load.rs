@@ -5,19 +5,26 @@ use std::time::{Duration, Instant};
 
 use aether_core::{
     ActorId, ActorSnapshot, Appended, Commit, Event, EventDraft, EventId, EventStore as _,
-    EventStoreExt as _, ExpectedVersion, SnapshotStore as _, StoreError, Version,
+    EventStoreExt as _, ExpectedVersion, RestoreExt as _, Restored, SnapshotPolicy, SnapshotSaved,
+    SnapshotStore as _, StoreError, Version,
 };
 use aether_store_jetstream::JetStreamStore;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::log::{Line, Log, Offered, Outcome, Seen, now};
+use crate::log::{Asked, Line, Log, Offered, Outcome, Seen, Snapshot, now};
 use crate::memory::{Memory, Named};
 use crate::rng::Rng;
 use crate::worker::Orders;
 
 const ACTORS: u64 = 200;
+/// What the actors are; a feed may ask for one kind.
+pub(crate) const CATEGORIES: [&str; 3] = ["chaos", "order", "invoice"];
+/// What the events are: many of the first, few of the second type.
+pub(crate) const TYPES: [&str; 2] = ["Happened", "Noted"];
 const BATCH_MAX: u64 = 20;
+/// A snapshot is due after a replay of so many events.
+const SNAPSHOT_AFTER_EVENTS: u64 = 30;
 /// The longest time between two operations of a task.
 const THINKING_MAX_MICROS: u64 = 30_000;
 /// How long a worker tries to learn what it does not know, once it is told to settle.
@@ -47,7 +54,13 @@ enum Load {
 }
 
 pub(crate) fn actors() -> impl Iterator<Item = ActorId> {
-    (0..ACTORS).map(|number| ActorId::new(format!("chaos-{number}")).unwrap())
+    (0..ACTORS).map(actor)
+}
+
+/// The lower the number, the more is saved to it.
+pub(crate) fn actor(number: u64) -> ActorId {
+    let category = CATEGORIES[usize::try_from(number).unwrap() % CATEGORIES.len()];
+    ActorId::new(format!("{category}-{number}")).unwrap()
 }
 
 impl Task {
@@ -126,11 +139,11 @@ impl Task {
                     self.save(Load::Events(commit), drop_after).await;
                 }
             }
-            87..=92 => {
+            87..=90 => {
                 self.read_latest(&actor).await;
             }
-            93..=97 => self.read_events(&actor).await,
-            _ => self.snapshot(&actor).await,
+            91..=95 => self.read_events(&actor).await,
+            _ => self.restore(&actor).await,
         }
     }
 
@@ -138,7 +151,7 @@ impl Task {
     fn actor(&mut self) -> ActorId {
         let thousandth = self.rng.below(1_000);
         let number = thousandth * thousandth * ACTORS / 1_000_000;
-        ActorId::new(format!("chaos-{number}")).unwrap()
+        actor(number)
     }
 
     fn name(&mut self) -> String {
@@ -154,7 +167,8 @@ impl Task {
             padding: "x".repeat(padding),
         };
         let id = EventId::new(format!("{commit}.{index}")).unwrap();
-        EventDraft::new(actor, "Happened", &data).unwrap().id(id)
+        let event_type = TYPES[usize::from(self.rng.below(4) == 0)];
+        EventDraft::new(actor, event_type, &data).unwrap().id(id)
     }
 
     fn commit(
@@ -282,12 +296,11 @@ impl Task {
     }
 
     async fn read_latest(&self, actor: &ActorId) -> Option<u64> {
-        let op = self.read_began(actor, None);
+        let op = self.read_began(actor, Asked::Latest);
         let version = self.store.latest_version(actor).await;
         let seen = version.map(|version| Seen {
             latest: version.get(),
-            count: 0,
-            digest: 0,
+            ..Seen::default()
         });
         self.read_ended(op, actor, seen)
     }
@@ -295,22 +308,21 @@ impl Task {
     async fn read_events(&mut self, actor: &ActorId) {
         let latest = self.memory.latest(actor.as_str());
         let from = match self.rng.below(10) {
-            0 => 0,
+            0 | 1 => 0,
+            2 | 3 => self.rng.below(latest + 1),
             _ => latest.saturating_sub(self.rng.below(10)),
         };
-        let op = self.read_began(actor, Some(from));
+        let op = self.read_began(actor, Asked::Events { from });
         let from = Version::new(from).unwrap();
         let events = self.store.get_events(actor, from).await;
-        let row = |e: &Event| (e.version().get(), e.id().as_str().to_owned());
-        let rows: Result<Vec<_>, _> = events.map(|events| events.iter().map(row).collect());
-        let seen = rows.map(|rows| Seen::of(rows.iter().map(|row| (row.0, row.1.as_str()))));
+        let seen = events.map(|events| Seen::of(rows(&events)));
         self.read_ended(op, actor, seen);
     }
 
-    fn read_began(&self, actor: &ActorId, from: Option<u64>) -> u64 {
+    fn read_began(&self, actor: &ActorId, asked: Asked) -> u64 {
         let op = self.log.next_op();
         let actor = actor.to_string();
-        self.log.write(&Line::ReadBegan { op, actor, from });
+        self.log.write(&Line::ReadBegan { op, actor, asked });
         op
     }
 
@@ -325,19 +337,64 @@ impl Task {
         Some(latest)
     }
 
-    async fn snapshot(&mut self, actor: &ActorId) {
-        let latest = self.memory.latest(actor.as_str());
-        let result = if latest > 0 && self.rng.below(2) == 0 {
-            let version = Version::new(latest).unwrap();
-            let snapshot = ActorSnapshot::new(actor, version, &latest).unwrap();
-            self.store.save_snapshot(snapshot).await.map(|_| ())
-        } else {
-            self.store.latest_snapshot(actor).await.map(|_| ())
+    /// Brings an actor's state back, and keeps it as a snapshot where that took many events.
+    async fn restore(&self, actor: &ActorId) {
+        let op = self.read_began(actor, Asked::State);
+        let restored = match self.store.restore(actor).await {
+            Ok(restored) => restored,
+            Err(error) => {
+                self.read_ended(op, actor, Err(error));
+                return;
+            }
         };
-        let wrong = result.err().map(|error| described(&error));
-        let wrong = wrong.filter(|error| error != "Unavailable");
-        self.log.write(&Line::Snapshot { wrong });
+        let state = match state_of(&restored) {
+            Ok(state) => state,
+            Err(error) => return self.snapshot(Snapshot::Wrong(error)),
+        };
+        self.read_ended(op, actor, Ok(state));
+        match &restored.problem {
+            Some(StoreError::Unavailable { .. }) => {}
+            Some(problem) => self.snapshot(Snapshot::Wrong(described(problem))),
+            None if restored.snapshot.is_some() => self.snapshot(Snapshot::Used),
+            None => {}
+        }
+        let policy = SnapshotPolicy::NEVER.or_after_events(SNAPSHOT_AFTER_EVENTS);
+        if !policy.unwrap().is_due(restored.cost()) {
+            return;
+        }
+        let snapshot = ActorSnapshot::new(actor, restored.version(), &state).unwrap();
+        let snapshot = snapshot.at_position(restored.position());
+        match self.store.save_snapshot(snapshot).await {
+            Ok(SnapshotSaved::Saved) => self.snapshot(Snapshot::Saved),
+            Ok(SnapshotSaved::Superseded { .. }) => self.snapshot(Snapshot::Superseded),
+            Err(StoreError::Unavailable { .. }) => {}
+            Err(error) => self.snapshot(Snapshot::Wrong(described(&error))),
+        }
     }
+
+    fn snapshot(&self, became: Snapshot) {
+        self.log.write(&Line::Snapshot(became));
+    }
+}
+
+/// What the snapshot and the events after it add up to.
+fn state_of(restored: &Restored) -> Result<Seen, String> {
+    let before = match &restored.snapshot {
+        Some(snapshot) => {
+            let state: Seen = snapshot.decode().map_err(|error| error.to_string())?;
+            if state.latest != snapshot.version().get() {
+                let version = snapshot.version();
+                return Err(format!("{state:?} in a snapshot at version {version}"));
+            }
+            state
+        }
+        None => Seen::default(),
+    };
+    Ok(before.and(rows(&restored.events)))
+}
+
+fn rows(events: &[Event]) -> impl Iterator<Item = (u64, &str)> {
+    events.iter().map(|e| (e.version().get(), e.id().as_str()))
 }
 
 fn outcome(load: &Load, result: &Result<Appended, StoreError>) -> Outcome {
@@ -363,7 +420,7 @@ fn outcome(load: &Load, result: &Result<Appended, StoreError>) -> Outcome {
 }
 
 /// `Unavailable` for what may happen while servers are down; else all there is to know.
-fn described(error: &StoreError) -> String {
+pub(crate) fn described(error: &StoreError) -> String {
     match error {
         StoreError::Unavailable { .. } => "Unavailable".to_owned(),
         error => format!("{:?}: {error}", error.kind()),

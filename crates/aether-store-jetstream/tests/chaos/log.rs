@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::sync::Mutex;
@@ -14,6 +14,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aether_core::{Event, EventDraft, Version, WireForm};
 use serde::{Deserialize, Serialize};
+
+use crate::feeds::lines::FeedLine;
 
 /// One line of a log. Where operations of one process overlap, the order of the lines is the
 /// order in which they began and ended.
@@ -36,20 +38,40 @@ pub(crate) enum Line {
         at: u64,
         outcome: Outcome,
     },
-    /// A read begins: of all events from a version on, or only of the latest version.
+    /// A read begins.
     ReadBegan {
         op: u64,
         actor: String,
-        from: Option<u64>,
+        asked: Asked,
     },
     ReadEnded {
         op: u64,
         seen: Result<Seen, String>,
     },
-    /// A snapshot was saved or read; the error, where it is one that should not be.
-    Snapshot {
-        wrong: Option<String>,
-    },
+    Snapshot(Snapshot),
+    Feed(FeedLine),
+}
+
+/// What is read of an actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Asked {
+    /// Only its latest version.
+    Latest,
+    /// All events from a version on.
+    Events { from: u64 },
+    /// Its state, from a snapshot where there is one.
+    State,
+}
+
+/// What became of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Snapshot {
+    Saved,
+    Superseded,
+    /// A state was restored from it.
+    Used,
+    /// What should not be.
+    Wrong(String),
 }
 
 /// An event as it was offered. A draft has no version.
@@ -57,6 +79,7 @@ pub(crate) enum Line {
 pub(crate) struct Offered {
     pub(crate) id: String,
     pub(crate) version: Option<u64>,
+    pub(crate) event_type: String,
     /// A digest of everything else that is in the event.
     pub(crate) content: u64,
 }
@@ -81,8 +104,10 @@ pub(crate) enum Outcome {
     Wrong(String),
 }
 
-/// What a read gave. `count` and `digest` are only for a read of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What a read gave. `count` and `digest` are not for a read of the latest version.
+///
+/// It is the state of an actor, too: what its events add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Seen {
     pub(crate) latest: u64,
     pub(crate) count: u64,
@@ -92,19 +117,24 @@ pub(crate) struct Seen {
 impl Seen {
     /// Of events, in order.
     pub(crate) fn of<'a>(events: impl IntoIterator<Item = (u64, &'a str)>) -> Self {
-        let mut hasher = DefaultHasher::new();
-        let (mut latest, mut count) = (0, 0);
-        for (version, id) in events {
-            (version, id).hash(&mut hasher);
-            latest = version;
-            count += 1;
-        }
-        Self {
-            latest,
-            count,
-            digest: hasher.finish(),
-        }
+        Self::default().and(events)
     }
+
+    /// With what comes after them.
+    pub(crate) fn and<'a>(self, events: impl IntoIterator<Item = (u64, &'a str)>) -> Self {
+        events.into_iter().fold(self, |before, (version, id)| Self {
+            latest: version,
+            count: before.count + 1,
+            digest: digest(&(before.digest, version, id)),
+        })
+    }
+}
+
+/// The same in every process.
+pub(crate) fn digest(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Offered {
@@ -116,17 +146,14 @@ impl Offered {
     }
 
     pub(crate) fn draft(draft: &EventDraft) -> Self {
-        let mut hasher = DefaultHasher::new();
         // Everything that a draft has, as if it had been numbered first.
         let event = draft.clone().at(Version::FIRST).unwrap();
-        event
-            .to_wire(WireForm::MessagePack)
-            .unwrap()
-            .hash(&mut hasher);
+        let whole = event.to_wire(WireForm::MessagePack).unwrap();
         Self {
             id: draft.event_id().as_str().to_owned(),
             version: None,
-            content: hasher.finish(),
+            event_type: draft.event_type().as_str().to_owned(),
+            content: digest(&whole),
         }
     }
 }

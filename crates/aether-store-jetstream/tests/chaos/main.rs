@@ -12,10 +12,13 @@
 mod checker;
 mod conduct;
 mod crew;
+mod feeds;
 mod inject;
+mod interruptions;
 mod load;
 mod log;
 mod memory;
+mod reads;
 mod report;
 mod resolution;
 mod rng;
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
     }
     let mut trials: Vec<Trial> = teeth::TESTS
         .iter()
+        .chain(feeds::teeth::TESTS)
         .map(|(name, test)| trial(name, *test))
         .collect();
     trials.push(trial(

@@ -104,6 +104,17 @@ pub(crate) fn report(
         "repeats acknowledged as such",
         "conflicts",
         "futures dropped",
+        "whole histories read",
+        "histories read from a version on",
+        "snapshots saved",
+        "states from a snapshot",
+        "events given by feeds",
+        "feeds resumed",
+        "feeds begun from now",
+        "feeds dropped",
+        "feeds cut off with their process",
+        "feeds gone on after an interruption",
+        "feeds at the end of the stream",
     ] {
         if count(what) == 0 {
             too_little.push(format!("no {what}"));

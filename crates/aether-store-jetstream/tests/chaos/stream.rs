@@ -14,6 +14,9 @@ use crate::load::actors;
 use crate::log::Offered;
 
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a consumer may stay: one whose process was killed is removed after a minute by the
+/// server, which had to hear of it first.
+const CONSUMERS_STAY_MAX: Duration = Duration::from_secs(90);
 
 /// All messages, read with the bare client.
 pub(crate) async fn messages(url: &str, name: &str) -> Vec<Message> {
@@ -59,7 +62,8 @@ fn decoded(subject: &str, body: &[u8]) -> Result<Vec<Offered>, String> {
     let events = events.map_err(|error| error.to_string())?;
     let actor = events[0].actor_id().as_str();
     // The load's ids are their own tokens.
-    if !subject.ends_with(&format!(".events.chaos.{actor}")) {
+    let category = events[0].actor_id().category();
+    if !subject.ends_with(&format!(".events.{category}.{actor}")) {
         return Err(format!("events of {actor} on {subject}"));
     }
     Ok(events.iter().map(Offered::event).collect())
@@ -80,4 +84,19 @@ pub(crate) async fn histories(url: &str, name: &str) -> Vec<FinalRead> {
         });
     }
     reads
+}
+
+/// The consumers that stay, by the server's own list; waits for them to be removed.
+pub(crate) async fn consumers_left(url: &str, name: &str) -> Vec<String> {
+    let jetstream = jetstream::new(async_nats::connect(url).await.unwrap());
+    let stream = jetstream.get_stream(name).await.unwrap();
+    let started = Instant::now();
+    loop {
+        let names: Vec<_> = stream.consumer_names().collect().await;
+        let names: Vec<String> = names.into_iter().map(Result::unwrap).collect();
+        if names.is_empty() || started.elapsed() >= CONSUMERS_STAY_MAX {
+            return names;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::checker::{FinalRead, Findings, Kind, Message, ProcessLog, check};
-use crate::log::{Line, Offered, Outcome, Seen};
+use crate::checker::{FinalRead, Findings, Kind, Message, ProcessLog, Truth, check};
+use crate::log::{Asked, Line, Offered, Outcome, Seen, Snapshot};
 use crate::resolution::Resolution;
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
@@ -53,6 +53,8 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
     ("a_read_of_a_version_that_never_was_is_found", never_was),
     ("a_read_of_half_a_commit_is_found", half_read),
     ("a_read_of_other_events_is_found", other_events),
+    ("a_restored_state_of_other_events_is_found", other_state),
+    ("a_restored_state_that_is_too_old_is_found", old_state),
     ("an_error_that_no_save_may_give_is_found", wrong_error),
     ("an_error_that_no_read_may_give_is_found", wrong_read),
     (
@@ -67,30 +69,32 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
 ];
 
 /// A run that went well, to be spoilt.
-struct Scene {
-    first: Vec<Line>,
-    second: Vec<Line>,
-    stream: Vec<Message>,
+pub(crate) struct Scene {
+    pub(crate) first: Vec<Line>,
+    pub(crate) second: Vec<Line>,
+    pub(crate) stream: Vec<Message>,
     /// Instead of what is in the stream.
     reads: Option<Vec<FinalRead>>,
+    pub(crate) consumers: Vec<String>,
 }
 
 fn offered(id: &str, version: Option<u64>) -> Offered {
     Offered {
         id: id.to_owned(),
         version,
+        event_type: "Happened".to_owned(),
         content: id.bytes().map(u64::from).sum(),
     }
 }
 
 /// Events `<commit>.0`, `<commit>.1`, … from a version on.
-fn events(commit: &str, versions: &[u64]) -> Vec<Offered> {
+pub(crate) fn events(commit: &str, versions: &[u64]) -> Vec<Offered> {
     let event =
         |(index, version): (usize, &u64)| offered(&format!("{commit}.{index}"), Some(*version));
     versions.iter().enumerate().map(event).collect()
 }
 
-fn attempt(op: u64, commit: &str, actor: &str, events: Vec<Offered>) -> Line {
+pub(crate) fn attempt(op: u64, commit: &str, actor: &str, events: Vec<Offered>) -> Line {
     Line::Attempt {
         op,
         at: 0,
@@ -101,11 +105,11 @@ fn attempt(op: u64, commit: &str, actor: &str, events: Vec<Offered>) -> Line {
     }
 }
 
-fn ended(op: u64, outcome: Outcome) -> Line {
+pub(crate) fn ended(op: u64, outcome: Outcome) -> Line {
     Line::Ended { op, at: 0, outcome }
 }
 
-fn stored(repeated: bool, sequence: u64, versions: &[u64]) -> Outcome {
+pub(crate) fn stored(repeated: bool, sequence: u64, versions: &[u64]) -> Outcome {
     Outcome::Stored {
         repeated,
         sequence,
@@ -113,7 +117,7 @@ fn stored(repeated: bool, sequence: u64, versions: &[u64]) -> Outcome {
     }
 }
 
-fn message(sequence: u64, actor: &str, events: Vec<Offered>) -> Message {
+pub(crate) fn message(sequence: u64, actor: &str, events: Vec<Offered>) -> Message {
     Message {
         sequence,
         actor: actor.to_owned(),
@@ -124,22 +128,25 @@ fn message(sequence: u64, actor: &str, events: Vec<Offered>) -> Message {
 fn read(op: u64, actor: &str, latest: u64) -> [Line; 2] {
     let seen = Seen {
         latest,
-        count: 0,
-        digest: 0,
+        ..Seen::default()
     };
     let actor = actor.to_owned();
-    let from = None;
+    let asked = Asked::Latest;
     [
-        Line::ReadBegan { op, actor, from },
+        Line::ReadBegan { op, actor, asked },
         Line::ReadEnded { op, seen: Ok(seen) },
     ]
 }
 
 fn read_events(op: u64, actor: &str, from: u64, seen: &[(u64, &str)]) -> [Line; 2] {
-    let (actor, from) = (actor.to_owned(), Some(from));
+    answered(op, actor, Asked::Events { from }, seen)
+}
+
+fn answered(op: u64, actor: &str, asked: Asked, seen: &[(u64, &str)]) -> [Line; 2] {
+    let actor = actor.to_owned();
     let seen = Ok(Seen::of(seen.iter().copied()));
     [
-        Line::ReadBegan { op, actor, from },
+        Line::ReadBegan { op, actor, asked },
         Line::ReadEnded { op, seen },
     ]
 }
@@ -147,7 +154,7 @@ fn read_events(op: u64, actor: &str, from: u64, seen: &[(u64, &str)]) -> [Line; 
 impl Scene {
     /// Actor `x` has a batch of the first process (1, 2), one event of the second (3) and a
     /// numbered draft of the first (4); `y` has what was stored although the save ended openly.
-    fn sound() -> Self {
+    pub(crate) fn sound() -> Self {
         let mut first = vec![
             attempt(0, "a", "x", events("a", &[1, 2])),
             ended(0, stored(false, 1, &[1, 2])),
@@ -181,6 +188,7 @@ impl Scene {
                 message(4, "y", events("open", &[1])),
             ],
             reads: None,
+            consumers: Vec::new(),
         }
     }
 
@@ -202,12 +210,17 @@ impl Scene {
             lines,
         };
         let logs = [log("first", self.first), log("second", self.second)];
-        check(&logs, &self.stream, &reads)
+        let truth = Truth {
+            messages: self.stream,
+            reads,
+            consumers: self.consumers,
+        };
+        check(&logs, &truth)
     }
 }
 
 /// Spoils a sound run in one way, and holds what is found against what must be.
-fn found(kinds: &[Kind], spoil: impl FnOnce(&mut Scene)) {
+pub(crate) fn found(kinds: &[Kind], spoil: impl FnOnce(&mut Scene)) {
     let mut scene = Scene::sound();
     spoil(&mut scene);
     let findings = scene.check();
@@ -417,6 +430,29 @@ fn other_events() {
     });
 }
 
+fn state(seen: &[(u64, &str)]) -> [Line; 2] {
+    answered(9, "x", Asked::State, seen)
+}
+
+fn other_state() {
+    let whole = [(1, "a.0"), (2, "a.1"), (3, "b.0"), (4, "c.0")];
+    found(&[], |scene| scene.second.extend(state(&whole)));
+    // As if a snapshot had been of another state, or the events after it were others.
+    for spoilt in [&whole[1..], &[whole[0], whole[2], whole[3]]] {
+        found(&[Kind::RestoredIsNotTheState], |scene| {
+            scene.second.extend(state(spoilt));
+        });
+    }
+}
+
+fn old_state() {
+    found(&[Kind::ReadWentBack], |scene| {
+        scene
+            .second
+            .extend(state(&[(1, "a.0"), (2, "a.1"), (3, "b.0")]));
+    });
+}
+
 fn wrong_error() {
     found(&[Kind::WrongError], |scene| {
         let mismatch = Outcome::Wrong("EventMismatch".to_owned());
@@ -432,8 +468,8 @@ fn wrong_read() {
         scene.second.extend(lines);
     });
     found(&[Kind::WrongError], |scene| {
-        let wrong = Some("Malformed".to_owned());
-        scene.second.push(Line::Snapshot { wrong });
+        let wrong = Snapshot::Wrong("Malformed".to_owned());
+        scene.second.push(Line::Snapshot(wrong));
     });
 }
 

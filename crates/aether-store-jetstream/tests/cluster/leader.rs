@@ -14,14 +14,14 @@ use crate::support::proxy::Proxy;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A store on each server and on no other, each with a proxy before it that listens.
-struct Stores {
-    stores: Vec<JetStreamStore>,
+pub(crate) struct Stores {
+    pub(crate) stores: Vec<JetStreamStore>,
     heard: Arc<Mutex<Heard>>,
     _proxies: Vec<Proxy>,
 }
 
 impl Stores {
-    async fn connect(cluster: &Cluster, config: &JetStreamConfig) -> Self {
+    pub(crate) async fn connect(cluster: &Cluster, config: &JetStreamConfig) -> Self {
         let heard = Arc::new(Mutex::new(Heard::default()));
         let (mut stores, mut proxies) = (Vec::new(), Vec::new());
         for server in &cluster.servers {

@@ -6,9 +6,15 @@
     reason = "a test that panics says where"
 )]
 
+mod feed;
 mod heard;
+mod hearing;
 mod leader;
 mod old_leader;
 mod own_cluster;
 #[path = "../support/mod.rs"]
 mod support;
+
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);

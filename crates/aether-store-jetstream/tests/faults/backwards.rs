@@ -4,6 +4,8 @@ use aether_core::{ActorId, EventStore as _, EventStoreExt as _, StoreErrorKind a
 use aether_store_jetstream::JetStreamStore;
 use aether_store_jetstream::async_nats::jetstream::{self, stream};
 
+use futures_util::StreamExt as _;
+
 use crate::support::books::messages;
 use crate::support::{Streams, actor, event, eventually};
 use crate::{SECOND, misconfigured};
@@ -141,4 +143,34 @@ async fn a_stream_deleted_under_a_warm_store_is_named_and_nothing_is_written() {
     }
     let gone = jetstream.get_stream(&streams.base).await;
     assert!(gone.is_err(), "it was made again");
+}
+
+#[tokio::test]
+async fn a_stream_purged_while_a_history_is_read_does_not_end_it_short() {
+    for commits in [20, 3_000] {
+        let streams = Streams::new("purged-reading");
+        let id = actor("order-1");
+        let (store, jetstream) = warm(&streams, &id).await;
+        for version in VERSIONS + 1..=commits {
+            store.save_event(event(&id, version)).await.unwrap();
+        }
+        // One that remembers nothing, so that only the stream can tell.
+        let config = streams.config().request_timeout(SECOND / 5);
+        let reader = streams
+            .store_with(config.deadline(SECOND).cache_actors(0))
+            .await;
+        let mut events = reader.events(&id, Version::ZERO);
+        events.next().await.unwrap().unwrap();
+        let stream = jetstream.get_stream(&streams.base).await.unwrap();
+        stream.purge().await.unwrap();
+        let rest: Vec<_> = events.collect().await;
+        let good = rest.iter().filter(|item| item.is_ok()).count() + 1;
+        // What had been given before is given; what had not is missing, and that is said.
+        let all = usize::try_from(commits).unwrap();
+        assert!(
+            good == all || rest.last().unwrap().is_err(),
+            "{good} of {all}"
+        );
+        assert!(commits < 3_000 || good < all, "the purge came too late");
+    }
 }

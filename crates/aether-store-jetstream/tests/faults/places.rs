@@ -1,12 +1,15 @@
 //! Histories read by the places that their commits tell.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use aether_core::{ActorId, Event, EventStore as _, EventStoreExt as _, Version};
+use aether_core::{ActorId, Commit, Event, EventStore as _, EventStoreExt as _, Version};
 use aether_store_jetstream::JetStreamStore;
+use futures_util::StreamExt as _;
 
 use crate::SECOND;
 use crate::support::behind::{Behind, behind_a_proxy};
+use crate::support::frame::contains;
 use crate::support::proxy::{Action, Published};
 use crate::support::{actor, event};
 
@@ -79,13 +82,13 @@ async fn a_short_history_costs_a_request_for_each_of_its_messages_whatever_else_
     assert_eq!(asked.with(&["DIRECT.GET", "last_by_subj"]), 1, "{asked:?}");
     assert_eq!(asked.with(&["DIRECT.GET", "next_by_subj"]), 1, "{asked:?}");
     assert_eq!(asked.with(&[".GET."]), 5, "{asked:?}");
-    // From the last but one on: with the one before it, which shows that nothing is between.
+    // From the last but one on, which shows that nothing is between.
     let read = behind.store.get_events(&id, 4.into()).await.unwrap();
     assert_eq!(read, events[3..]);
-    assert_eq!(asked.with(&[".GET."]), 8, "{asked:?}");
+    assert_eq!(asked.with(&[".GET."]), 7, "{asked:?}");
     let read = behind.store.get_events(&id, 5.into()).await.unwrap();
     assert_eq!(read, events[4..]);
-    assert_eq!(asked.with(&[".GET."]), 9, "{asked:?}");
+    assert_eq!(asked.with(&[".GET."]), 8, "{asked:?}");
 }
 
 #[tokio::test]
@@ -129,8 +132,8 @@ async fn an_outdated_last_message_is_not_the_end_of_a_history_that_is_known() {
     assert_eq!(read, events[3..]);
     let latest = behind.store.latest_version(&id).await.unwrap();
     assert_eq!(latest, 5.into());
-    assert_eq!(asked.with(&["DIRECT.GET", "last_by_subj"]), 2, "{asked:?}");
-    assert!(asked.with(&["MSG.GET", "last_by_subj"]) >= 2, "{asked:?}");
+    assert_eq!(asked.with(&["DIRECT.GET", "last_by_subj"]), 3, "{asked:?}");
+    assert!(asked.with(&["MSG.GET", "last_by_subj"]) >= 3, "{asked:?}");
 }
 
 /// What is at a place is another commit of the actor's, or another's message: as after a tail was
@@ -170,4 +173,109 @@ async fn a_long_thin_history_is_read_by_its_places_from_any_version() {
         assert!(requests <= wanted + 32 + 4, "{requests} from {from}");
     }
     assert_eq!(asked.with(&["\"batch\":256"]), 0, "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dense_history_is_read_from_not_far_before_the_version_that_is_asked_for() {
+    const COMMITS: u32 = 3_000;
+    let behind = behind_a_proxy("dense-late", 5 * SECOND).await;
+    // Of one event each, and of ever more.
+    for growing in [false, true] {
+        let id = actor(&format!("order-{growing}"));
+        let mut version = 0;
+        for commit in 0..COMMITS / if growing { 4 } else { 1 } {
+            let count = if growing { 1 + commit / 50 } else { 1 };
+            let events = (version + 1..=version + count).map(|version| event(&id, version));
+            behind
+                .direct
+                .save_events(events.collect::<Vec<_>>())
+                .await
+                .unwrap();
+            version += count;
+        }
+        let given = Arc::new(AtomicUsize::new(0));
+        let counted = given.clone();
+        behind.proxy.sift(move |frame| {
+            let message = contains(frame, b"Aether-First-Version");
+            counted.fetch_add(usize::from(message), Ordering::SeqCst);
+            true
+        });
+        for from in [version - 700, version - 1_500, version / 2, version / 10] {
+            let from = Version::from(from);
+            let cold = behind.fresh().await;
+            given.store(0, Ordering::SeqCst);
+            let read = cold.get_events(&id, from).await.unwrap();
+            assert_eq!(read.first().unwrap().version(), from);
+            assert_eq!(read.last().unwrap().version(), version.into());
+            assert_eq!(read.len() as u64, u64::from(version) - from.get() + 1);
+            // Each commit that is wanted, and not many others.
+            let all = behind.direct.get_events(&id, Version::ZERO).await.unwrap();
+            assert_eq!(read, all[all.len() - read.len()..]);
+            let given = given.load(Ordering::SeqCst);
+            assert!(
+                given <= read.len() + 600,
+                "{given} messages for {} events from {from}",
+                read.len()
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_long_history_that_is_streamed_few_messages_are_under_way() {
+    const COMMITS: u32 = 10_000;
+    let behind = behind_a_proxy("streamed", 5 * SECOND).await;
+    let id = actor("order-1");
+    let commit = |first: u32| {
+        let events = (first..first + 5).map(|version| event(&id, version));
+        Commit::events(events.collect::<Vec<_>>()).unwrap()
+    };
+    for first in (0..COMMITS).map(|commit| commit * 5 + 1) {
+        behind.direct.append(commit(first)).await.unwrap();
+    }
+    let given = Arc::new(AtomicUsize::new(0));
+    let counted = given.clone();
+    behind.proxy.sift(move |frame| {
+        let message = contains(frame, b"Aether-First-Version");
+        counted.fetch_add(usize::from(message), Ordering::SeqCst);
+        true
+    });
+    let cold = behind.fresh().await;
+    let mut events = cold.events(&id, Version::ZERO);
+    let mut read = 0;
+    while let Some(recorded) = events.next().await {
+        recorded.unwrap();
+        read += 1;
+        let under_way = given.load(Ordering::SeqCst).saturating_sub(read / 5);
+        assert!(under_way <= 2_100, "{under_way} messages");
+    }
+    assert_eq!(read, 5 * COMMITS as usize);
+}
+
+/// What is stored meanwhile is counted behind the end that was seen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_that_grows_while_it_is_read_from_a_later_version_on_is_whole() {
+    let behind = behind_a_proxy("growing", 5 * SECOND).await;
+    let id = actor("order-1");
+    let mut version = 0;
+    while version < 700 {
+        version += 1;
+        behind.direct.save_event(event(&id, version)).await.unwrap();
+    }
+    let (store, writing) = (behind.direct.clone(), id.clone());
+    let writer = tokio::spawn(async move {
+        loop {
+            version += 1;
+            store.save_event(event(&writing, version)).await.unwrap();
+            tokio::time::sleep(SECOND / 1_000).await;
+        }
+    });
+    for from in 1..40 {
+        let cold = behind.fresh().await;
+        let from = Version::from(from * 10);
+        let read = cold.get_events(&id, from).await.unwrap();
+        let versions = read.iter().map(|event| event.version().get());
+        assert!(versions.eq(from.get()..from.get() + read.len() as u64));
+    }
+    writer.abort();
 }

@@ -9,11 +9,10 @@ use aether_core::{
 use aether_store_jetstream::JetStreamStore;
 use aether_store_jetstream::async_nats::{HeaderMap, jetstream};
 use futures_util::StreamExt as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::SECOND;
 use crate::support::books::messages;
-use crate::support::{Streams, actor, event, event_with, eventually};
+use crate::support::{Streams, actor, event, event_with, eventually, publish_raw};
 
 /// The size of the data for which a commit is exactly as large as the server takes.
 async fn largest_data(store: &JetStreamStore, id: &ActorId) -> usize {
@@ -131,7 +130,7 @@ pub(crate) async fn put(
     ack.await.unwrap().sequence
 }
 
-fn body(events: &[Event]) -> Vec<u8> {
+pub(crate) fn body(events: &[Event]) -> Vec<u8> {
     WireForm::MessagePack.encode_commit(events).unwrap()
 }
 
@@ -331,15 +330,21 @@ async fn deletable(streams: &Streams, id: &ActorId, commits: u32) -> JetStreamSt
 async fn a_history_whose_last_commit_went_while_it_was_read_does_not_end_short() {
     let streams = Streams::new("deleted-tail");
     let id = actor("order-1");
-    let store = deletable(&streams, &id, 600).await;
+    let store = deletable(&streams, &id, 3_000).await;
     let jetstream = jetstream::new(store.client().clone());
     let stream = jetstream.get_stream(&streams.base).await.unwrap();
     let mut events = store.events(&id, Version::ZERO);
     events.next().await.unwrap().unwrap();
-    for sequence in [400, 599, 600] {
+    for sequence in [2_400, 2_999, 3_000] {
         stream.delete_message(sequence).await.unwrap();
     }
-    put(&store, &id, headers(601, 601), body(&[event(&id, 601)])).await;
+    put(
+        &store,
+        &id,
+        headers(3_001, 3_001),
+        body(&[event(&id, 3_001)]),
+    )
+    .await;
     let mut last = None;
     while let Some(item) = events.next().await {
         last = Some(item);
@@ -417,7 +422,7 @@ async fn headers_that_are_none_are_reported_and_the_rest_is_read() {
     for event in before {
         store.save_event(event.clone()).await.unwrap();
     }
-    publish_raw(&streams, &store.events_subject(&id)).await;
+    publish_raw(&streams, &store.events_subject(&id), "\r\nbad header\r\n").await;
     let stored = async || messages(&store).await == 3;
     eventually("the bad message is stored", stored).await;
     for event in after {
@@ -431,24 +436,4 @@ async fn headers_that_are_none_are_reported_and_the_rest_is_read() {
     assert_eq!(read.errors.len(), 1, "{:?}", read.errors);
     assert_eq!(read.errors[0].position.sequence(), 3);
     assert_eq!(read.errors[0].raw, b"body"[..]);
-}
-
-/// Publishes a message whose headers are none, as no client would.
-async fn publish_raw(streams: &Streams, subject: &str) {
-    const HEADERS: &str = "NATS/1.0\r\nbad header\r\n\r\n";
-    let server = streams.url.trim_start_matches("nats://");
-    let mut socket = tokio::net::TcpStream::connect(server).await.unwrap();
-    let (size, total) = (HEADERS.len(), HEADERS.len() + "body".len());
-    let text = format!(
-        "CONNECT {{\"verbose\":false,\"headers\":true}}\r\n\
-         HPUB {subject} {size} {total}\r\n{HEADERS}body\r\nPING\r\n"
-    );
-    socket.write_all(text.as_bytes()).await.unwrap();
-    let mut said = String::new();
-    while !said.contains("PONG") {
-        let mut bytes = [0; 4096];
-        let count = socket.read(&mut bytes).await.unwrap();
-        assert!(count > 0, "{said}");
-        said.push_str(&String::from_utf8_lossy(&bytes[..count]));
-    }
 }

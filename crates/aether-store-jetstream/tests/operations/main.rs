@@ -8,6 +8,7 @@
 
 mod backup;
 mod configuration;
+mod hearing;
 mod permissions;
 mod production;
 mod retention;
@@ -67,7 +68,7 @@ async fn server_with(
 
 /// A user of the guide's configuration.
 #[derive(Clone, Copy)]
-struct User(&'static str);
+pub(crate) struct User(&'static str);
 
 impl User {
     fn options(self) -> ConnectOptions {
@@ -95,7 +96,7 @@ impl User {
 }
 
 /// A client that hears what it is not allowed.
-struct Connected {
+pub(crate) struct Connected {
     client: Client,
     denials: mpsc::UnboundedReceiver<String>,
 }

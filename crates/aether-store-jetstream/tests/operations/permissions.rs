@@ -12,18 +12,19 @@ use aether_store_jetstream::{JetStreamConfig, JetStreamStore, Retention};
 use futures_util::StreamExt as _;
 use tempfile::TempDir;
 
+use crate::support::feed::everything;
 use crate::support::server::Server;
 use crate::support::{actor, event, event_with};
 use crate::{Connected, SECOND, User, from_guide, server_with};
 
-const SETUP: User = User("setup");
-const SERVICE: User = User("service");
-const READER: User = User("reader");
+pub(crate) const SETUP: User = User("setup");
+pub(crate) const SERVICE: User = User("service");
+pub(crate) const READER: User = User("reader");
 const OPERATOR: User = User("operator");
 const USERS: [User; 4] = [SETUP, SERVICE, READER, OPERATOR];
 
 /// A server with the guide's accounts; its files are gone with the folder.
-async fn server() -> (Server, TempDir) {
+pub(crate) async fn server() -> (Server, TempDir) {
     let files = TempDir::new().unwrap();
     let configuration = from_guide("accounts.conf");
     let server = server_with(&configuration, &files, || OPERATOR.options()).await;
@@ -35,7 +36,7 @@ fn configs() -> [JetStreamConfig; 2] {
     [forever.clone(), forever.retention(Retention::ONE_YEAR)]
 }
 
-async fn store_of(user: &Connected, config: &JetStreamConfig) -> JetStreamStore {
+pub(crate) async fn store_of(user: &Connected, config: &JetStreamConfig) -> JetStreamStore {
     let store = JetStreamStore::with_client(user.client.clone(), config.clone()).await;
     store.unwrap()
 }
@@ -55,15 +56,17 @@ async fn whole_work(store: &JetStreamStore) {
     assert!(refused.is_version_conflict(), "{refused}");
     let again = Commit::events([first]).unwrap();
     assert!(store.append(again).await.unwrap().was_repeated());
-    // More than one answer of the server has room for, and more than one page.
+    // More than one answer of the server has room for, more than one page, and long enough for a
+    // consumer.
+    const LONG: u32 = 600;
     let large = "x".repeat(10_000);
-    for version in 1..=400 {
+    for version in 1..=LONG {
         store
             .save_event(event_with(&long, version, &large))
             .await
             .unwrap();
     }
-    for (id, length) in [(&one, 4), (&long, 400)] {
+    for (id, length) in [(&one, 4), (&long, LONG as usize)] {
         let events = store.get_events(id, Version::ZERO).await.unwrap();
         assert_eq!(events.len(), length);
         assert_eq!(
@@ -92,6 +95,7 @@ async fn whole_work(store: &JetStreamStore) {
     store.save_snapshot(snapshot.clone()).await.unwrap();
     assert_eq!(store.latest_snapshot(&one).await.unwrap(), Some(snapshot));
     assert_eq!(store.restore(&one).await.unwrap().events.len(), 1);
+    assert_eq!(everything(store).await.len(), 4 + LONG as usize);
 }
 
 #[tokio::test]
@@ -200,7 +204,7 @@ async fn nobody_but_the_operator_removes_or_changes_what_is_stored() {
                 .await;
         }
     }
-    service
+    setup
         .is_denied_to_publish("$JS.API.CONSUMER.CREATE.orders.any")
         .await;
     let events = store.get_events(saved.actor_id(), Version::ZERO).await;
@@ -221,7 +225,14 @@ async fn nobody_hears_the_answers_to_another_or_what_is_written() {
         for inbox in others.map(|other| format!("_INBOX_{}.>", other.0)) {
             connected.is_denied_to_subscribe(&inbox).await;
         }
-        for subject in [">", "_INBOX.>", "orders.>", "orders.events.*.*", "$JS.>"] {
+        for subject in [
+            ">",
+            "_INBOX.>",
+            "orders.>",
+            "orders.events.*.*",
+            "orders.stored.>",
+            "$JS.>",
+        ] {
             connected.is_denied_to_subscribe(subject).await;
         }
     }
@@ -269,5 +280,8 @@ async fn a_reader_reads_every_commit_through_a_consumer_of_its_own() {
     }
     drop(messages);
     stream.delete_consumer("reports").await.unwrap();
+    // And through the feed of a store of its own.
+    let store = store_of(&reader, &config).await;
+    assert_eq!(everything(&store).await.len(), 20);
     reader.was_denied_nothing().await;
 }

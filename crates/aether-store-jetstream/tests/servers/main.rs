@@ -9,8 +9,10 @@
 
 mod chain;
 mod damaged;
+mod feed;
 mod files;
 mod full;
+mod hearing;
 mod killed;
 mod lost;
 mod own_server;

@@ -6,7 +6,9 @@ pub(crate) mod behind;
 pub(crate) mod books;
 pub(crate) mod cluster;
 pub(crate) mod fake_server;
+pub(crate) mod feed;
 pub(crate) mod frame;
+pub(crate) mod hearing;
 pub(crate) mod load;
 pub(crate) mod proxy;
 pub(crate) mod server;
@@ -17,6 +19,7 @@ use std::time::Duration;
 use aether_core::{ActorId, Event, EventDraft, Namespace};
 use aether_store_jetstream::async_nats::{self, jetstream};
 use aether_store_jetstream::{JetStreamConfig, JetStreamStore};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Where the server is. Without one these tests fail: passing by not running is a lie.
 pub(crate) fn nats_url() -> String {
@@ -77,8 +80,8 @@ impl Streams {
     }
 
     fn names(&self) -> Vec<String> {
-        let token = |n: &Namespace| format!("{}={}", self.base, n.as_str());
-        let events = std::iter::once(self.base.clone()).chain(self.namespaces.iter().map(token));
+        let of = |namespace: &Namespace| self.config().namespace(namespace.clone()).events_stream();
+        let events = std::iter::once(self.base.clone()).chain(self.namespaces.iter().map(of));
         events
             .flat_map(|name| [format!("{name}=~heads"), format!("{name}=~snapshots"), name])
             .collect()
@@ -166,4 +169,24 @@ pub(crate) fn trap_ids() -> Vec<ActorId> {
         "e\u{301}",
     ];
     ids.map(actor).into()
+}
+
+/// Publishes a message with what stands in its headers after `NATS/1.0`, as no client would.
+pub(crate) async fn publish_raw(streams: &Streams, subject: &str, headers: &str) {
+    let headers = format!("NATS/1.0{headers}\r\n");
+    let server = streams.url.trim_start_matches("nats://");
+    let mut socket = tokio::net::TcpStream::connect(server).await.unwrap();
+    let (size, total) = (headers.len(), headers.len() + "body".len());
+    let text = format!(
+        "CONNECT {{\"verbose\":false,\"headers\":true}}\r\n\
+         HPUB {subject} {size} {total}\r\n{headers}body\r\nPING\r\n"
+    );
+    socket.write_all(text.as_bytes()).await.unwrap();
+    let mut said = String::new();
+    while !said.contains("PONG") {
+        let mut bytes = [0; 4096];
+        let count = socket.read(&mut bytes).await.unwrap();
+        assert!(count > 0, "{said}");
+        said.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
 }

@@ -1,0 +1,318 @@
+//! A feed goes on where it was.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use aether_core::{
+    EventFeed as _, EventStoreExt as _, FeedFilter, FeedItem, FeedStart, StoreErrorKind as Kind,
+};
+use aether_store_jetstream::{JetStreamStore, async_nats};
+use futures_util::{FutureExt as _, StreamExt as _};
+
+use super::fill;
+use crate::SECOND;
+use crate::support::behind::{behind_a_proxy, created};
+use crate::support::feed::{
+    Watched, all_of, consumers, end_of, everything, next_event, no_consumer_is_left,
+    remove_consumers, until_caught_up,
+};
+use crate::support::frame::contains;
+use crate::support::proxy::Action;
+use crate::support::{Streams, actor, event};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_feed_goes_on_where_it_was_when_the_connection_is_cut() {
+    let behind = behind_a_proxy("feed-cut", 10 * SECOND).await;
+    fill(&behind.direct, 3_000).await;
+    let all = everything(&behind.direct).await;
+    for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+        let mut feed = behind.store.feed(FeedStart::Beginning, filter.clone());
+        let mut seen = Vec::new();
+        loop {
+            match feed.next().await.unwrap().unwrap() {
+                FeedItem::Event(recorded) => seen.push(recorded),
+                FeedItem::CaughtUp => break,
+            }
+            if seen.len() % 700 == 0 {
+                behind.proxy.cut();
+            }
+        }
+        let passing = all
+            .iter()
+            .filter(|recorded| filter.passes(recorded.event()));
+        assert!(seen.iter().eq(passing));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_feed_goes_on_where_it_was_when_the_connection_is_cut() {
+    let behind = behind_a_proxy("feed-live-cut", 10 * SECOND).await;
+    let watched = Watched::start(all_of(&behind.store));
+    for round in 1..=4 {
+        let id = actor(&format!("order-{round}"));
+        for version in 1..=50 {
+            behind.direct.save_event(event(&id, version)).await.unwrap();
+            if version == 25 {
+                behind.proxy.cut();
+            }
+        }
+        watched.has(round * 50).await;
+    }
+    watched.gives_all_of(&behind.direct).await;
+    no_consumer_is_left(&behind.direct).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_was_lost_on_its_way_is_asked_for_again() {
+    let behind = behind_a_proxy("feed-lossy", 10 * SECOND).await;
+    fill(&behind.direct, 2_000).await;
+    // Every 300th that a consumer gives.
+    let given = Arc::new(AtomicUsize::new(0));
+    let counted = given.clone();
+    behind.proxy.sift(move |frame| {
+        !contains(frame, b"$JS.ACK.") || counted.fetch_add(1, Ordering::SeqCst) % 300 != 299
+    });
+    let all = everything(&behind.direct).await;
+    let (seen, reports) = until_caught_up(&mut all_of(&behind.store)).await;
+    assert!(reports.is_empty());
+    assert!(seen == all);
+    assert!(given.load(Ordering::SeqCst) > 2_000, "none was lost");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_is_too_slow_for_its_own_buffer_reads_a_feed_whole() {
+    let streams = Streams::new("feed-narrow");
+    let options = async_nats::ConnectOptions::new().subscription_capacity(16);
+    let client = options.connect(&streams.url).await.unwrap();
+    let config = streams.config().request_timeout(SECOND / 5);
+    let store = JetStreamStore::with_client(client, config).await.unwrap();
+    let direct = streams.store().await;
+    fill(&direct, 1_000).await;
+    let all = everything(&direct).await;
+    let (seen, _) = until_caught_up(&mut all_of(&store)).await;
+    assert!(seen == all);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_feed_whose_consumer_was_removed_goes_on_with_another() {
+    let streams = Streams::new("feed-removed");
+    let store = streams.store().await;
+    let id = actor("order-1");
+    let mut feed = all_of(&store);
+    until_caught_up(&mut feed).await;
+    for version in 1..=5 {
+        remove_consumers(&store).await;
+        store.save_event(event(&id, version)).await.unwrap();
+        assert_eq!(
+            next_event(&mut feed).await.event().version(),
+            version.into()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_whose_creation_was_not_heard_of_does_not_stay() {
+    let behind = behind_a_proxy("feed-unheard", 10 * SECOND).await;
+    fill(&behind.direct, 20).await;
+    let lost = Arc::new(AtomicUsize::new(0));
+    let counted = lost.clone();
+    let names = Arc::new(Mutex::new(HashSet::new()));
+    let named = names.clone();
+    behind.proxy.rule(move |published| {
+        if published.subject.contains("CONSUMER.CREATE") {
+            named.lock().unwrap().insert(published.subject.clone());
+        }
+        Action::Pass
+    });
+    behind.proxy.sift(move |frame| {
+        let answer = contains(frame, b"consumer_create_response");
+        !answer || counted.fetch_add(1, Ordering::SeqCst) >= 2
+    });
+    let mut feed = all_of(&behind.store);
+    let (seen, _) = until_caught_up(&mut feed).await;
+    assert!(seen == everything(&behind.direct).await);
+    assert_eq!(lost.load(Ordering::SeqCst), 3);
+    // To begin anew would make a busy server count anew.
+    assert_eq!(names.lock().unwrap().len(), 1, "it asked for another one");
+    let one = async || consumers(&behind.direct).await == 1;
+    crate::support::eventually("only the one that is used is left", one).await;
+    drop(feed);
+    no_consumer_is_left(&behind.direct).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_leader_does_not_tell_a_feed_that_it_has_caught_up() {
+    let behind = behind_a_proxy("feed-old", 10 * SECOND).await;
+    let id = actor("order-1");
+    let store = behind.fresh_replicated().await;
+    // Through this handle: it knows of them.
+    for version in 1..=3 {
+        store.save_event(event(&id, version)).await.unwrap();
+    }
+    let created = created(&behind.direct).await;
+    let asked = format!("STREAM.INFO.{}", store.events_stream());
+    let outdated = Arc::new(AtomicUsize::new(0));
+    let counted = outdated.clone();
+    behind.proxy.rule(move |published| {
+        if !published.subject.ends_with(&asked) || counted.fetch_add(1, Ordering::SeqCst) >= 2 {
+            return Action::Pass;
+        }
+        let state = r#""state":{"messages":1,"bytes":1,"first_seq":1,"last_seq":1}"#;
+        Action::Answer(format!(r#"{{"created":"{created}",{state}}}"#))
+    });
+    let (seen, _) = until_caught_up(&mut all_of(&store)).await;
+    assert_eq!(seen.len(), 3);
+    assert_eq!(outdated.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_feed_without_a_server_is_unavailable_before_it_has_begun() {
+    let behind = behind_a_proxy("feed-none", SECOND).await;
+    let mut feed = all_of(&behind.store);
+    behind.proxy.set_down(true);
+    let error = end_of(&mut feed).await;
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_feed_that_has_begun_waits_for_its_server_longer_than_a_call_does() {
+    let behind = behind_a_proxy("feed-waits", SECOND / 2).await;
+    let id = actor("order-1");
+    let mut feed = all_of(&behind.store);
+    until_caught_up(&mut feed).await;
+    behind.proxy.set_down(true);
+    let back = async {
+        tokio::time::sleep(2 * SECOND).await;
+        behind.direct.save_event(event(&id, 1)).await.unwrap();
+        behind.proxy.set_down(false);
+    };
+    let (seen, ()) = tokio::join!(next_event(&mut feed), back);
+    assert_eq!(seen.event().version(), 1.into());
+}
+
+#[tokio::test]
+async fn a_feed_on_a_closed_connection_is_closed() {
+    let streams = Streams::new("feed-closed");
+    let store = streams.store().await;
+    let mut feed = all_of(&store);
+    until_caught_up(&mut feed).await;
+    store.client().drain().await.unwrap();
+    let error = end_of(&mut feed).await;
+    assert_eq!(error.kind(), Kind::Closed, "{error}");
+}
+
+#[tokio::test]
+async fn a_feed_that_is_not_permitted_says_so() {
+    let behind = behind_a_proxy("feed-denied", 10 * SECOND).await;
+    behind
+        .proxy
+        .rule(|published| match published.subject.contains("CONSUMER.") {
+            true => Action::Deny,
+            false => Action::Pass,
+        });
+    let error = end_of(&mut all_of(&behind.store)).await;
+    assert_eq!(error.kind(), Kind::PermissionDenied, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn consumers_that_give_nothing_are_not_made_in_a_hurry() {
+    let behind = behind_a_proxy("feed-barren", 10 * SECOND).await;
+    fill(&behind.direct, 20).await;
+    let made = Arc::new(AtomicUsize::new(0));
+    let counted = made.clone();
+    behind.proxy.rule(move |published| {
+        let is = |call| published.subject.contains(call);
+        counted.fetch_add(usize::from(is("CONSUMER.CREATE")), Ordering::SeqCst);
+        match is("CONSUMER.MSG.NEXT") {
+            // Refused at once.
+            true => Action::Replace(
+                r#"{"batch":1,"expires":1000000,"idle_heartbeat":1000000000}"#.to_owned(),
+            ),
+            false => Action::Pass,
+        }
+    });
+    let mut feed = behind.store.feed(FeedStart::Now, FeedFilter::all());
+    until_caught_up(&mut feed).await;
+    let waiting = tokio::time::timeout(2 * SECOND, feed.next()).await;
+    assert!(waiting.is_err(), "{waiting:?}");
+    let made = made.load(Ordering::SeqCst);
+    assert!((3..30).contains(&made), "{made} were made");
+    behind.proxy.rule(|_| Action::Pass);
+    let id = actor("order-100");
+    behind.direct.save_event(event(&id, 1)).await.unwrap();
+    assert_eq!(next_event(&mut feed).await.event().actor_id(), &id);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_bad_link_a_feed_asks_for_many_again() {
+    let behind = behind_a_proxy("feed-grows", 10 * SECOND).await;
+    fill(&behind.direct, 4_000).await;
+    let all = everything(&behind.direct).await;
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let listed = asked.clone();
+    behind.proxy.rule(move |published| {
+        if published.subject.contains("CONSUMER.MSG.NEXT") {
+            let text = String::from_utf8_lossy(&published.bytes);
+            let batch = text.split("\"batch\":").nth(1).unwrap();
+            let batch = batch.split(',').next().unwrap().parse::<u32>().unwrap();
+            listed.lock().unwrap().push(batch);
+        }
+        Action::Pass
+    });
+    let given = AtomicUsize::new(0);
+    behind.proxy.sift(move |frame| {
+        let count = given.fetch_add(usize::from(contains(frame, b"$JS.ACK.")), Ordering::SeqCst);
+        count >= 200 || count % 10 != 9 || !contains(frame, b"$JS.ACK.")
+    });
+    let (seen, _) = until_caught_up(&mut all_of(&behind.store)).await;
+    assert!(seen == all);
+    let asked = asked.lock().unwrap();
+    assert!(asked.iter().any(|batch| *batch < 100), "{asked:?}");
+    assert_eq!(asked.last(), Some(&1_000), "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_feed_that_is_polled_once_and_then_late_begins_all_the_same() {
+    let behind = behind_a_proxy("feed-late", SECOND / 2).await;
+    fill(&behind.direct, 100).await;
+    for polls in 1..4 {
+        let mut feed = all_of(&behind.store);
+        for _ in 0..polls {
+            assert!(
+                feed.next().now_or_never().is_none(),
+                "it gave something at once"
+            );
+            tokio::time::sleep(SECOND).await;
+        }
+        let (seen, _) = until_caught_up(&mut feed).await;
+        assert!(seen == everything(&behind.direct).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_feed_begins_though_the_stream_stays_behind_what_this_process_knows() {
+    let behind = behind_a_proxy("feed-behind", 10 * SECOND).await;
+    let store = behind.fresh_replicated().await;
+    let id = actor("order-1");
+    let mut positions = Vec::new();
+    for version in 1..=3 {
+        let saved = store.save_event(event(&id, version)).await.unwrap();
+        positions.push(saved.position());
+    }
+    let created = created(&behind.direct).await;
+    let asked = format!("STREAM.INFO.{}", store.events_stream());
+    behind.proxy.rule(move |published| {
+        if !published.subject.ends_with(&asked) {
+            return Action::Pass;
+        }
+        let state = r#""state":{"messages":1,"bytes":1,"first_seq":1,"last_seq":1}"#;
+        Action::Answer(format!(r#"{{"created":"{created}",{state}}}"#))
+    });
+    let mut feed = all_of(&store);
+    let first = next_event(&mut feed).await;
+    assert_eq!(first.position(), positions[0]);
+    let mut feed = store.feed(FeedStart::After(positions[2]), FeedFilter::all());
+    let error = end_of(&mut feed).await;
+    assert_eq!(error.kind(), Kind::PositionLost, "{error}");
+}
