@@ -18,6 +18,8 @@
 
 mod bare;
 mod cold;
+mod feed;
+mod hearing;
 mod in_process;
 mod meter;
 mod read;
@@ -34,8 +36,20 @@ use world::World;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What can be asked for, in the order of the table.
-const ROWS: [&str; 9] = [
-    "save", "flight", "batch", "own", "process", "conflict", "cold", "short", "long",
+const ROWS: [&str; 13] = [
+    "save",
+    "flight",
+    "batch",
+    "own",
+    "process",
+    "conflict",
+    "cold",
+    "short",
+    "long",
+    "feed",
+    "live",
+    "republish",
+    "heard",
 ];
 
 #[tokio::main]
@@ -88,7 +102,11 @@ async fn measure(url: String, is_quick: bool, wanted: Vec<String>) -> Vec<Row> {
             "conflict" => cold::conflict(&world).await,
             "cold" => cold::cold(&world).await,
             "short" => read::short(&world).await,
-            _ => read::long(&world).await,
+            "long" => read::long(&world).await,
+            "feed" => feed::catch_up(&world).await,
+            "live" => feed::live(&world).await,
+            "republish" => hearing::saves(&world).await,
+            _ => hearing::arrival(&world).await,
         });
     }
     world.clear().await;

@@ -11,6 +11,18 @@ pub struct Pass {
     server: Option<Duration>,
 }
 
+impl Pass {
+    /// One operation that took so long, whoever's processor time it was.
+    pub fn taking(elapsed: Duration) -> Self {
+        Self {
+            elapsed,
+            operations: 1,
+            client: Duration::ZERO,
+            server: None,
+        }
+    }
+}
+
 /// Takes the time of passes.
 #[derive(Clone, Copy)]
 pub struct Meter {

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use aether_core::{
-    ActorId, Event, EventStore as _, EventStoreExt as _, RecordedEvent, StoreError, Version,
-    WireForm,
+    ActorId, ActorSnapshot, Event, EventStore as _, EventStoreExt as _, Position, RecordedEvent,
+    RestoreExt as _, SnapshotStore as _, StoreError, Version, WireForm,
 };
 use aether_store_jetstream::JetStreamStore;
 use aether_store_jetstream::async_nats::jetstream::consumer::{DeliverPolicy, pull};
@@ -31,6 +31,8 @@ const OTHERS: usize = 10_000;
 /// A stream of its own, in which histories lie among messages of others.
 struct Shelf {
     store: JetStreamStore,
+    /// One that remembers no actor.
+    forgetful: JetStreamStore,
     bare: Bare,
     stream: Stream,
     others: usize,
@@ -39,11 +41,13 @@ struct Shelf {
 impl Shelf {
     async fn make(world: &World, what: &str) -> Self {
         let store = world.another(what).await;
+        let forgetful = world.forgetful(what).await;
         let bare = world.bare.clone();
         let stream = bare.context.get_stream(store.events_stream()).await;
         Self {
             stream: stream.expect("the stream"),
             store,
+            forgetful,
             bare,
             others: 0,
         }
@@ -108,6 +112,13 @@ impl Shelf {
         }
     }
 
+    /// Where the event with this version is.
+    async fn position(&self, actor: &ActorId, version: u32) -> Position {
+        let mut events = self.store.events(actor, Version::from(version));
+        let event = events.next().await.expect("an event");
+        event.expect("readable").position()
+    }
+
     /// Where a history is.
     async fn places(&self, actor: &ActorId) -> Vec<u64> {
         let events = self.store.events(actor, Version::ZERO);
@@ -121,6 +132,7 @@ impl Shelf {
     async fn batch_get(&self, subject: &str, length: u32) {
         let to = format!("$JS.API.DIRECT.GET.{}", self.store.events_stream());
         let (mut next, mut given) = (1, 0);
+        let mut events = Vec::new();
         while given < length {
             let inbox = self.bare.client.new_inbox();
             let answers = self.bare.client.subscribe(inbox.clone()).await;
@@ -138,10 +150,11 @@ impl Shelf {
                 let headers = message.headers.as_ref().expect("headers");
                 let sequence = headers.get_last("Nats-Sequence").expect("a sequence");
                 next = sequence.as_str().parse::<u64>().expect("a number") + 1;
-                decode(&message.payload);
+                events.extend(decode(&message.payload));
                 given += 1;
             }
         }
+        assert_eq!(events.len(), length as usize);
     }
 
     /// The whole history by an ordered consumer, made and dropped.
@@ -158,13 +171,15 @@ impl Shelf {
             .expect("a consumer");
         let messages = consumer.messages().await.expect("messages");
         let mut messages = messages.take(length as usize);
+        let mut events = Vec::new();
         while let Some(message) = messages.next().await {
-            decode(&message.expect("a message").payload);
+            events.extend(decode(&message.expect("a message").payload));
         }
+        assert_eq!(events.len(), length as usize);
     }
 }
 
-fn decode(body: &[u8]) -> Vec<Event> {
+pub fn decode(body: &[u8]) -> Vec<Event> {
     WireForm::MessagePack.decode_commit(body).expect("a commit")
 }
 
@@ -205,11 +220,15 @@ pub async fn short(world: &World) -> Vec<Row> {
             shelf.store.events_subject(actor)
         });
         let mut limit = Passes::new("one direct get");
-        let [mut ours, mut latest, mut known, mut batch, mut consumer] =
-            [(); 5].map(|()| Passes::new(""));
+        let [mut ours, mut cold, mut restored, mut latest] = [(); 4].map(|()| Passes::new(""));
+        let [mut known, mut batch, mut consumer] = [(); 3].map(|()| Passes::new(""));
         let mut places = HashMap::new();
         for actor in &actors {
             places.insert(actor.clone(), shelf.places(actor).await);
+            let snapshot = ActorSnapshot::new(actor, Version::from(SHORT - 1), &"state");
+            let fourth = shelf.position(actor, SHORT - 1).await;
+            let snapshot = snapshot.expect("a snapshot").at_position(fourth);
+            reader.save_snapshot(snapshot).await.expect("saved");
         }
         for _ in 0..world.passes {
             let get = async |actor: ActorId| shelf.direct_get(&subject(&actor)).await;
@@ -219,6 +238,16 @@ pub async fn short(world: &World) -> Vec<Row> {
                 assert_eq!(events.expect("events").len(), SHORT as usize);
             };
             ours.push(pass(world, &actors, 200, read).await);
+            let read = async |actor: ActorId| {
+                let events = shelf.forgetful.get_events(&actor, Version::ZERO).await;
+                assert_eq!(events.expect("events").len(), SHORT as usize);
+            };
+            cold.push(pass(world, &actors, 200, read).await);
+            let restore = async |actor: ActorId| {
+                let state = reader.restore(&actor).await.expect("a state");
+                assert!(state.snapshot.is_some() && state.events.len() == 1);
+            };
+            restored.push(pass(world, &actors, 200, restore).await);
             let look = async |actor: ActorId| {
                 let version = reader.latest_version(&actor).await;
                 assert_eq!(version.expect("a version"), SHORT.into());
@@ -237,6 +266,16 @@ pub async fn short(world: &World) -> Vec<Row> {
             row(
                 format!("`get_events` of 5 events {among}"),
                 &ours,
+                Target::Times(2.5),
+            ),
+            row(
+                "the same by who remembers nothing of the actors".to_owned(),
+                &cold,
+                Target::Times(2.5),
+            ),
+            row(
+                "the same from a snapshot at version 4, which is read and compared".to_owned(),
+                &restored,
                 Target::Times(2.5),
             ),
             row(
@@ -294,12 +333,16 @@ pub async fn long(world: &World) -> Vec<Row> {
             let get = async |_| shelf.consumer(subject, length).await;
             consumer.push(pass(world, &actors, 2, get).await);
         }
-        let limit = fastest(vec![batch, consumer]);
+        let limit = fastest(vec![batch.clone(), consumer.clone()]);
         let work = format!(
             "`get_events` of {} events, {layout}",
             thousands(f64::from(length))
         );
         rows.push(Row::new(work, &limit, &ours, Target::Rate(0.9)));
+        for way in [batch, consumer] {
+            let work = format!("the same, bare: {}", way.name);
+            rows.push(Row::new(work, &limit, &way, Target::None));
+        }
         world.remove(&shelf.store).await;
     }
     rows

@@ -8,7 +8,8 @@ use aether_store_jetstream::async_nats::header::NATS_EXPECTED_STREAM;
 use aether_store_jetstream::{JetStreamConfig, JetStreamStore};
 use serde::Serialize;
 
-use crate::bare::{Bare, Place, Side, Template, Way, run};
+pub use crate::bare::Side;
+use crate::bare::{Bare, Place, Template, Way, run};
 use crate::meter::{Meter, Pass};
 
 /// What the encoded data of an event have.
@@ -20,6 +21,7 @@ const HISTORY: usize = 34;
 
 /// Server, store and bare client.
 pub struct World {
+    pub url: String,
     pub meter: Meter,
     pub passes: usize,
     pub is_quick: bool,
@@ -41,6 +43,7 @@ impl World {
             store.expect("a store")
         };
         Self {
+            url: url.to_owned(),
             meter: Meter::from_env(),
             passes: if is_quick { 5 } else { 25 },
             is_quick,
@@ -61,7 +64,19 @@ impl World {
 
     /// A store with streams of its own.
     pub async fn another(&self, what: &str) -> JetStreamStore {
-        let config = JetStreamConfig::new(format!("{}-{what}", self.store.events_stream()));
+        self.with(self.config_of(what)).await
+    }
+
+    /// One of the same streams that remembers no actor.
+    pub async fn forgetful(&self, what: &str) -> JetStreamStore {
+        self.with(self.config_of(what).cache_actors(0)).await
+    }
+
+    fn config_of(&self, what: &str) -> JetStreamConfig {
+        JetStreamConfig::new(format!("{}-{what}", self.store.events_stream()))
+    }
+
+    async fn with(&self, config: JetStreamConfig) -> JetStreamStore {
         let client = self.store.client().clone();
         JetStreamStore::with_client(client, config)
             .await
@@ -168,11 +183,22 @@ impl World {
 
     /// Saves so many of each of these actors, one after the other, and of all of them at once.
     pub async fn at_once(&self, side: Side, writers: &mut [Writer], each: usize) -> Pass {
+        self.save_at_once(&self.store, side, writers, each).await
+    }
+
+    /// The same with this store.
+    pub async fn save_at_once(
+        &self,
+        store: &JetStreamStore,
+        side: Side,
+        writers: &mut [Writer],
+        each: usize,
+    ) -> Pass {
         let saves: Vec<_> = writers
             .iter_mut()
             .map(|writer| {
                 let events: Vec<Event> = (0..each).map(|_| writer.next()).collect();
-                let store = self.store.clone();
+                let store = store.clone();
                 async move {
                     for event in events {
                         store.save_event(event).await.expect("stored");
