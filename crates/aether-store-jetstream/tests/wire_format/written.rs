@@ -40,7 +40,11 @@ fn full(id: &ActorId, version: u64) -> Event {
 
 /// One without anything that may be missing, at the end of time or at its beginning.
 fn bare(id: &ActorId, version: u64) -> Event {
-    let nanos = if version % 2 == 0 { i64::MIN } else { i64::MAX };
+    let nanos = if version.is_multiple_of(2) {
+        i64::MIN
+    } else {
+        i64::MAX
+    };
     let draft = EventDraft::new(id, "T", &()).unwrap();
     let draft = draft.timestamp(Timestamp::from_unix_nanos(nanos));
     draft.at(Version::new(version).unwrap()).unwrap()

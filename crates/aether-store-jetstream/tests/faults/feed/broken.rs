@@ -29,11 +29,14 @@ async fn deletable(streams: &Streams) -> JetStreamStore {
 
 /// The sequence and the reason of each report.
 fn reports(errors: &[StoreError]) -> Vec<(u64, &str)> {
-    let report = |error| match error {
-        &StoreError::Malformed(ref report) => (report.position.sequence(), report.reason.as_str()),
-        other => panic!("another error: {other}"),
-    };
-    errors.iter().map(report).collect()
+    let mut reports = Vec::new();
+    for error in errors {
+        let StoreError::Malformed(report) = error else {
+            panic!("another error: {error}");
+        };
+        reports.push((report.position.sequence(), report.reason.as_str()));
+    }
+    reports
 }
 
 #[tokio::test]

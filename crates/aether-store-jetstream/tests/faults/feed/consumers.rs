@@ -228,7 +228,7 @@ async fn a_million_events_come_through_a_feed_once_and_in_order() {
     });
     let mut stored = Sum::default();
     for saved in join_all(saves).await {
-        stored.merge(saved.unwrap());
+        stored.merge(&saved.unwrap());
     }
     assert_eq!(stored.count, u64::from(ACTORS * COMMITS * EVENTS));
     let late = sum(all_of(&store)).await;
@@ -251,7 +251,7 @@ impl Sum {
         self.ids = self.ids.wrapping_add(hasher.finish());
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, other: &Self) {
         self.count += other.count;
         self.ids = self.ids.wrapping_add(other.ids);
     }

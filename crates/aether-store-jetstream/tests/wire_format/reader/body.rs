@@ -73,10 +73,10 @@ fn packed_event(actor_id: &str, event: Value) -> Option<Event> {
         event_type: text(event_type, 256)?,
         actor_id: actor_id.to_owned(),
         command_id,
-        version: version(at, 1)?,
+        version: version(&at, 1)?,
         data: packed_data(data)?,
         metadata: metadata_of(metadata)?,
-        timestamp: integer(timestamp)?.try_into().ok()?,
+        timestamp: integer(&timestamp)?.try_into().ok()?,
     })
 }
 
@@ -111,23 +111,35 @@ fn written(body: &[u8]) -> Option<Vec<Event>> {
     events.into_iter().map(written_event).collect()
 }
 
+/// The names that the page gives an event's fields in JSON.
+const EVENT_FIELDS: [&str; 8] = [
+    "id",
+    "eventType",
+    "actorId",
+    "commandId",
+    "version",
+    "data",
+    "metadata",
+    "timestamp",
+];
+
 fn written_event(event: Value) -> Option<Event> {
-    let mut fields = Fields::of(event)?;
+    let mut fields = Fields::of(event, &EVENT_FIELDS)?;
     Some(Event {
-        id: text(fields.one("id")?, 128)?,
-        event_type: text(fields.one("eventType")?, 256)?,
-        actor_id: text(fields.one("actorId")?, 1024)?,
-        command_id: match fields.take("commandId")? {
+        id: text(fields.take("id")?, 128)?,
+        event_type: text(fields.take("eventType")?, 256)?,
+        actor_id: text(fields.take("actorId")?, 1024)?,
+        command_id: match fields.take("commandId") {
             None | Some(Value::Nil) => None,
             Some(some) => Some(text(some, 256)?),
         },
-        version: version(fields.one("version")?, 1)?,
-        data: written_data(fields.take("data")?)?,
-        metadata: match fields.take("metadata")? {
+        version: version(&fields.take("version")?, 1)?,
+        data: written_data(fields.take("data"))?,
+        metadata: match fields.take("metadata") {
             None => BTreeMap::new(),
             Some(metadata) => metadata_of(metadata)?,
         },
-        timestamp: written_time(fields.one("timestamp")?)?,
+        timestamp: written_time(fields.take("timestamp")?)?,
     })
 }
 
@@ -135,7 +147,7 @@ fn written_event(event: Value) -> Option<Event> {
 pub(crate) struct Fields(Vec<(String, Value)>);
 
 impl Fields {
-    pub(crate) fn of(object: Value) -> Option<Self> {
+    pub(crate) fn of(object: Value, known: &[&str]) -> Option<Self> {
         let Value::Map(entries) = object else {
             return None;
         };
@@ -143,19 +155,20 @@ impl Fields {
             Value::Str(name) => Some((name, value)),
             _ => None,
         });
-        named.collect::<Option<_>>().map(Self)
+        let fields = Self(named.collect::<Option<_>>()?);
+        let are_there_once = known.iter().all(|name| fields.count(name) < 2);
+        are_there_once.then_some(fields)
     }
 
-    /// What has this name: nothing, or one value. `None` where there are more.
-    pub(crate) fn take(&mut self, name: &str) -> Option<Option<Value>> {
-        let mut named = self.0.extract_if(.., |(written, _)| written == name);
-        let value = named.next().map(|(_, value)| value);
-        named.next().is_none().then_some(value)
+    fn count(&self, name: &str) -> usize {
+        let named = self.0.iter().filter(|(written, _)| written == name);
+        named.count()
     }
 
-    /// The one value that has this name.
-    pub(crate) fn one(&mut self, name: &str) -> Option<Value> {
-        self.take(name)?
+    /// What has this name.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
+        let place = self.0.iter().position(|(written, _)| written == name)?;
+        Some(self.0.swap_remove(place).1)
     }
 }
 
@@ -190,14 +203,14 @@ pub(crate) fn text(value: Value, bytes_max: usize) -> Option<String> {
     }
 }
 
-pub(crate) fn integer(value: Value) -> Option<i128> {
+pub(crate) fn integer(value: &Value) -> Option<i128> {
     match value {
-        Value::Int(integer) => Some(integer),
+        Value::Int(integer) => Some(*integer),
         _ => None,
     }
 }
 
-pub(crate) fn version(value: Value, least: i128) -> Option<u64> {
+pub(crate) fn version(value: &Value, least: i128) -> Option<u64> {
     let version = integer(value)?;
     let is_one = (least..=VERSION_MAX).contains(&version);
     is_one.then(|| version.try_into().ok())?

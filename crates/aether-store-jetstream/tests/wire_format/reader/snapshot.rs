@@ -50,9 +50,9 @@ fn packed(body: &[u8]) -> Option<Snapshot> {
     }
     Some(Snapshot {
         actor_id: body::text(actor_id, 1024)?,
-        version: body::version(version, 0)?,
+        version: body::version(&version, 0)?,
         state: body::packed_data(state)?,
-        timestamp: body::integer(timestamp)?.try_into().ok()?,
+        timestamp: body::integer(&timestamp)?.try_into().ok()?,
         position: match position {
             Value::Nil => None,
             some => Some(position_of(some)?),
@@ -60,14 +60,17 @@ fn packed(body: &[u8]) -> Option<Snapshot> {
     })
 }
 
+/// The names that the page gives a snapshot's fields in JSON.
+const FIELDS: [&str; 5] = ["actorId", "version", "state", "timestamp", "position"];
+
 fn written(body: &[u8]) -> Option<Snapshot> {
-    let mut fields = Fields::of(json::decode(body)?)?;
+    let mut fields = Fields::of(json::decode(body)?, &FIELDS)?;
     Some(Snapshot {
-        actor_id: body::text(fields.one("actorId")?, 1024)?,
-        version: body::version(fields.one("version")?, 0)?,
-        state: body::written_data(fields.take("state")?)?,
-        timestamp: body::written_time(fields.one("timestamp")?)?,
-        position: match fields.take("position")? {
+        actor_id: body::text(fields.take("actorId")?, 1024)?,
+        version: body::version(&fields.take("version")?, 0)?,
+        state: body::written_data(fields.take("state"))?,
+        timestamp: body::written_time(fields.take("timestamp")?)?,
+        position: match fields.take("position") {
             None | Some(Value::Nil) => None,
             Some(some) => Some(position_of(some)?),
         },
