@@ -47,7 +47,7 @@ use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
 use crate::chain::Link;
-use crate::consumer::{BATCH_MESSAGES, Consumer, Given};
+use crate::consumer::{BATCH_MOST, Consumer, Given};
 use crate::errors::Fault;
 use crate::fields::Fields;
 use crate::follow::Wrong;
@@ -110,7 +110,7 @@ struct Feed {
     /// For the pauses between them.
     backoff: Patience,
     /// The most messages to ask for at once: fewer where the client's own buffer can't hold them.
-    batch: u32,
+    batch_most: u32,
     /// How many messages have come since the last one was lost on its way.
     since_missed: u32,
     /// Whether it has begun: from then on no silence is its end.
@@ -153,7 +153,7 @@ impl Feed {
             stalled: 0,
             barren: 0,
             backoff,
-            batch: BATCH_MESSAGES,
+            batch_most: BATCH_MOST,
             since_missed: 0,
             begun: false,
         }
@@ -305,15 +305,15 @@ impl Feed {
             self.barren = 0;
             self.backoff.renew();
         }
-        if self.batch == BATCH_MESSAGES {
+        if self.batch_most == BATCH_MOST {
             return;
         }
         self.since_missed += 1;
-        if self.since_missed >= self.batch * 2 {
+        if self.since_missed >= self.batch_most * 2 {
             self.since_missed = 0;
-            self.batch = (self.batch * 2).min(BATCH_MESSAGES);
+            self.batch_most = (self.batch_most * 2).min(BATCH_MOST);
             if let Phase::Reading(consumer) = &mut self.phase {
-                consumer.set_batch(self.batch);
+                consumer.set_most(self.batch_most);
             }
         }
     }

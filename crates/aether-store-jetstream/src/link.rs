@@ -250,11 +250,19 @@ impl Answers {
         next.ok_or(Fault::TimedOut)
     }
 
+    /// The next message, if it has arrived.
+    pub(crate) fn arrived(&mut self) -> Result<Option<Message>, Fault> {
+        match self.messages.next().now_or_never() {
+            Some(message) => message.map(Some).ok_or(Fault::Closed),
+            None => Ok(None),
+        }
+    }
+
     /// The next message; none where there is none for so long.
     pub(crate) async fn next_within(&mut self, wait: Duration) -> Result<Option<Message>, Fault> {
         // Of many that have arrived, each would set a timer for nothing.
-        if let Some(message) = self.messages.next().now_or_never() {
-            return message.map(Some).ok_or(Fault::Closed);
+        if let Some(message) = self.arrived()? {
+            return Ok(Some(message));
         }
         let next = tokio::time::timeout(wait, self.messages.next());
         tokio::select! {

@@ -13,6 +13,9 @@ use crate::server::Server as _;
 
 /// After so many consumers in a row that have given nothing the next message is read by itself.
 const BARREN_BEFORE_ALONE: u32 = 2;
+/// After so many requests for a consumer without an answer another one is asked for; for that one
+/// twice as many.
+const ASKS_BEFORE_ANOTHER: u32 = 3;
 /// After so many it is said aloud, and again after as many more.
 const BARREN_BEFORE_WARNING: u32 = 16;
 
@@ -25,7 +28,7 @@ impl Feed {
         }
         if let Phase::Reading(consumer) = &self.phase {
             if consumer.has_missed() {
-                self.batch = (self.batch / 2).max(1);
+                self.batch_most = (consumer.batch() / 2).max(1);
                 self.since_missed = 0;
             }
             self.barren = match consumer.given() {
@@ -121,20 +124,26 @@ impl Feed {
     /// Makes a consumer that begins with this sequence.
     pub(super) async fn open(&mut self, from: u64) -> Result<(), StoreError> {
         let store = self.store.clone();
-        let mut consumer = loop {
-            match Consumer::new(&store.server).await {
-                Ok(consumer) => break consumer,
-                Err(fault) => self.wait_after(fault).await?,
+        let mut asks = ASKS_BEFORE_ANOTHER;
+        let mut consumer = 'made: loop {
+            let mut consumer = match Consumer::new(&store.server).await {
+                Ok(consumer) => consumer,
+                Err(fault) => {
+                    self.wait_after(fault).await?;
+                    continue;
+                }
+            };
+            for _ in 0..asks {
+                let subjects = self.subjects.as_slice();
+                match consumer.create(subjects, from, &self.patience).await {
+                    Ok(()) => break 'made consumer,
+                    Err(fault) => self.wait_after(fault).await?,
+                }
             }
+            // The server that was to have it may be gone, or be counting what passes.
+            asks *= 2;
         };
-        loop {
-            let subjects = self.subjects.as_slice();
-            match consumer.create(subjects, from, &self.patience).await {
-                Ok(()) => break,
-                Err(fault) => self.wait_after(fault).await?,
-            }
-        }
-        consumer.set_batch(self.batch);
+        consumer.set_most(self.batch_most);
         consumer.wait_longer(self.barren);
         consumer.set_eager(self.catches_up_at.is_some() && !self.everything_passes());
         self.phase = Phase::Reading(consumer);

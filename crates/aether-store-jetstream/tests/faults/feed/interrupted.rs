@@ -18,7 +18,7 @@ use crate::support::feed::{
     remove_consumers, until_caught_up,
 };
 use crate::support::frame::contains;
-use crate::support::proxy::Action;
+use crate::support::proxy::{Action, Proxy};
 use crate::support::{Streams, actor, event};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -141,6 +141,33 @@ async fn a_consumer_whose_creation_was_not_heard_of_does_not_stay() {
     no_consumer_is_left(&behind.direct).await;
 }
 
+/// In a cluster it may have been placed on a server that was killed right then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_is_never_heard_of_is_given_up_for_another_one() {
+    let behind = behind_a_proxy("feed-deaf", 10 * SECOND).await;
+    fill(&behind.direct, 20).await;
+    let mut first = None;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    behind.proxy.rule(move |published| {
+        if !published.subject.contains("CONSUMER.CREATE") {
+            return Action::Pass;
+        }
+        let subject = published.subject.clone();
+        if *first.get_or_insert(subject) != published.subject {
+            return Action::Pass;
+        }
+        counted.fetch_add(1, Ordering::SeqCst);
+        Action::Lose
+    });
+    let mut feed = all_of(&behind.store);
+    let (seen, _) = until_caught_up(&mut feed).await;
+    assert!(seen == everything(&behind.direct).await);
+    assert_eq!(asked.load(Ordering::SeqCst), 3);
+    drop(feed);
+    no_consumer_is_left(&behind.direct).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_leader_does_not_tell_a_feed_that_it_has_caught_up() {
     let behind = behind_a_proxy("feed-old", 10 * SECOND).await;
@@ -249,27 +276,58 @@ async fn after_a_bad_link_a_feed_asks_for_many_again() {
     let behind = behind_a_proxy("feed-grows", 10 * SECOND).await;
     fill(&behind.direct, 4_000).await;
     let all = everything(&behind.direct).await;
+    let asked = batches_asked_for(&behind.proxy);
+    // Every tenth message is lost until it asks for few.
+    let last_asked = asked.clone();
+    let mut given = 0;
+    behind.proxy.sift(move |frame| {
+        let few = last_asked.lock().unwrap().iter().any(|batch| *batch < 100);
+        let is_given = contains(frame, b"$JS.ACK.");
+        given += usize::from(is_given);
+        few || !is_given || given % 10 != 0
+    });
+    let (seen, _) = until_caught_up(&mut all_of(&behind.store)).await;
+    assert!(seen == all);
+    let asked = asked.lock().unwrap().clone();
+    assert!(asked.iter().any(|batch| *batch < 100), "{asked:?}");
+    assert!(*asked.last().unwrap() > 500, "{asked:?}");
+}
+
+/// How many messages are asked for at once, each time.
+fn batches_asked_for(proxy: &Proxy) -> Arc<Mutex<Vec<u32>>> {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let listed = asked.clone();
-    behind.proxy.rule(move |published| {
+    proxy.rule(move |published| {
         if published.subject.contains("CONSUMER.MSG.NEXT") {
             let text = String::from_utf8_lossy(&published.bytes);
             let batch = text.split("\"batch\":").nth(1).unwrap();
-            let batch = batch.split(',').next().unwrap().parse::<u32>().unwrap();
+            let batch = batch.split(',').next().unwrap().parse().unwrap();
             listed.lock().unwrap().push(batch);
         }
         Action::Pass
     });
-    let given = AtomicUsize::new(0);
-    behind.proxy.sift(move |frame| {
-        let count = given.fetch_add(usize::from(contains(frame, b"$JS.ACK.")), Ordering::SeqCst);
-        count >= 200 || count % 10 != 9 || !contains(frame, b"$JS.ACK.")
-    });
+    asked
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_feed_that_is_waited_for_asks_for_more_at_once_and_a_slow_reader_does_not() {
+    let behind = behind_a_proxy("feed-wide", 10 * SECOND).await;
+    fill(&behind.direct, 22_000).await;
+    let asked = batches_asked_for(&behind.proxy);
     let (seen, _) = until_caught_up(&mut all_of(&behind.store)).await;
-    assert!(seen == all);
-    let asked = asked.lock().unwrap();
-    assert!(asked.iter().any(|batch| *batch < 100), "{asked:?}");
-    assert_eq!(asked.last(), Some(&1_000), "{asked:?}");
+    assert_eq!(seen.len(), 44_000 - 20);
+    let fast = std::mem::take(&mut *asked.lock().unwrap());
+    assert_eq!(fast.iter().max(), Some(&8_000), "{fast:?}");
+
+    let mut slow = all_of(&behind.store);
+    for event in 0..10_000 {
+        if event % 400 == 1 {
+            tokio::time::sleep(SECOND / 20).await;
+        }
+        next_event(&mut slow).await;
+    }
+    let slow = std::mem::take(&mut *asked.lock().unwrap());
+    assert!(slow.iter().all(|batch| *batch == 1_000), "{slow:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -278,14 +336,16 @@ async fn a_feed_that_is_polled_once_and_then_late_begins_all_the_same() {
     fill(&behind.direct, 100).await;
     for polls in 1..4 {
         let mut feed = all_of(&behind.store);
+        let mut seen = Vec::new();
         for _ in 0..polls {
-            assert!(
-                feed.next().now_or_never().is_none(),
-                "it gave something at once"
-            );
+            match feed.next().now_or_never() {
+                None => {}
+                Some(Some(Ok(FeedItem::Event(recorded)))) => seen.push(recorded),
+                other => panic!("neither nothing nor an event: {other:?}"),
+            }
             tokio::time::sleep(SECOND).await;
         }
-        let (seen, _) = until_caught_up(&mut feed).await;
+        seen.extend(until_caught_up(&mut feed).await.0);
         assert!(seen == everything(&behind.direct).await);
     }
 }
