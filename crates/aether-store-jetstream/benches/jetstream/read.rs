@@ -221,7 +221,7 @@ pub async fn short(world: &World) -> Vec<Row> {
         });
         let mut limit = Passes::new("one direct get");
         let [mut ours, mut cold, mut restored, mut latest] = [(); 4].map(|()| Passes::new(""));
-        let [mut known, mut batch, mut consumer] = [(); 3].map(|()| Passes::new(""));
+        let [mut known, mut told, mut batch, mut consumer] = [(); 4].map(|()| Passes::new(""));
         let mut places = HashMap::new();
         for actor in &actors {
             places.insert(actor.clone(), shelf.places(actor).await);
@@ -255,6 +255,11 @@ pub async fn short(world: &World) -> Vec<Row> {
             latest.push(pass(world, &actors, 200, look).await);
             let get = async |actor: ActorId| shelf.at_places(&places[&actor]).await;
             known.push(pass(world, &actors, 200, get).await);
+            let get = async |actor: ActorId| {
+                shelf.direct_get(&subject(&actor)).await;
+                shelf.at_places(&places[&actor][..SHORT as usize - 1]).await;
+            };
+            told.push(pass(world, &actors, 200, get).await);
             let get = async |actor: ActorId| shelf.batch_get(&subject(&actor), SHORT).await;
             batch.push(pass(world, &actors, 20, get).await);
             let get = async |actor: ActorId| shelf.consumer(&subject(&actor), SHORT).await;
@@ -281,6 +286,11 @@ pub async fn short(world: &World) -> Vec<Row> {
             row(
                 "the same, bare: all five by their places, known before".to_owned(),
                 &known,
+                Target::None,
+            ),
+            row(
+                "the same, bare: the newest, then the four that it tells".to_owned(),
+                &told,
                 Target::None,
             ),
             row(
