@@ -27,7 +27,7 @@ use crate::patience::Patience;
 use crate::server::{JetStream, Server as _};
 
 /// How many messages are asked for at once, at first.
-const BATCH_LEAST: u32 = 1_000;
+pub(crate) const BATCH_LEAST: u32 = 1_000;
 /// The most that are asked for at once, by a reader who waits for them. With fewer under way the
 /// server and the reader wait for each other in turns: 0.76 of what the two of them can do with
 /// 1,000, 0.80 with 2,000, 0.85 with 4,000, all of it with 8,000 (`xtask bench jetstream`, row

@@ -11,7 +11,7 @@ use aether_core::StoreError;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::batch_get::{PAGE_MESSAGES, Page};
-use crate::consumer::{Consumer, Given};
+use crate::consumer::{BATCH_LEAST, Consumer, Given};
 use crate::errors::{Fault, unavailable};
 use crate::link::Wanted;
 use crate::message::Stored;
@@ -203,7 +203,11 @@ impl Scan {
         let subjects = std::slice::from_ref(&subject);
         let mut consumer = Consumer::new(&store.server).await?;
         match consumer.create(subjects, self.next, &patience).await {
-            Ok(()) => self.consumer = Some((consumer, permit)),
+            Ok(()) => {
+                // There may be many replays at once, each with so many under way.
+                consumer.set_most(BATCH_LEAST);
+                self.consumer = Some((consumer, permit));
+            }
             // There is another way. Who is not permitted is not for the next time, either.
             Err(Fault::Denied(_)) => {
                 store.consumers.close();

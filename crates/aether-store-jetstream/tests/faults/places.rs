@@ -3,15 +3,18 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use aether_core::{ActorId, Commit, Event, EventStore as _, EventStoreExt as _, Version};
-use aether_store_jetstream::JetStreamStore;
+use aether_core::{
+    ActorId, Commit, Event, EventStore as _, EventStoreExt as _, StoreError, Version,
+};
+use aether_store_jetstream::async_nats::jetstream;
+use aether_store_jetstream::{JetStreamStore, Retention};
 use futures_util::StreamExt as _;
 
 use crate::SECOND;
 use crate::support::behind::{Behind, behind_a_proxy};
 use crate::support::frame::contains;
-use crate::support::proxy::{Action, Published};
-use crate::support::{actor, event};
+use crate::support::proxy::{Action, Proxy, Published};
+use crate::support::{Streams, actor, event};
 
 /// The requests for messages that go through the proxy, as they are written.
 #[derive(Debug, Clone, Default)]
@@ -153,6 +156,61 @@ async fn what_does_not_follow_at_a_place_is_read_by_the_subject() {
         assert_eq!(read, events, "{other}");
         assert_eq!(asked.with(&["\"batch\":256"]), 1, "{other}: {asked:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_that_expires_while_its_places_are_left_is_truncated_and_not_short() {
+    let streams = Streams::new("expiring");
+    let jetstream = jetstream::new(streams.client().await);
+    // One from which messages can be removed: nobody waits a year.
+    let events = jetstream::stream::Config {
+        name: streams.base.clone(),
+        subjects: vec![format!("{}.events.*.*", streams.base)],
+        max_age: Retention::ONE_YEAR.max_age().unwrap(),
+        discard: jetstream::stream::DiscardPolicy::New,
+        allow_direct: true,
+        ..jetstream::stream::Config::default()
+    };
+    let events = jetstream.create_stream(events).await.unwrap();
+    let config = streams.config().retention(Retention::ONE_YEAR);
+    let config = config.request_timeout(SECOND / 5).deadline(5 * SECOND);
+    let direct = JetStreamStore::connect(&streams.url, config.clone());
+    let direct = direct.await.unwrap();
+    let id = actor("order-1");
+    for version in 1..=5 {
+        direct.save_event(event(&id, version)).await.unwrap();
+    }
+    let heads = config.heads_stream().unwrap();
+    let heads = jetstream.get_stream(heads).await.unwrap();
+    let copied = async || heads.get_info().await.unwrap().state.last_sequence >= 5;
+    crate::support::eventually("every commit is copied", copied).await;
+
+    let proxy = Proxy::before(&streams.url).await;
+    let store = JetStreamStore::connect(&proxy.url, config).await.unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    proxy.rule(move |published| {
+        if !request(published).is_some_and(|text| text.contains("{\"seq\":3}")) {
+            return Action::Pass;
+        }
+        counted.fetch_add(1, Ordering::SeqCst);
+        Action::Lose
+    });
+    let reading = tokio::spawn({
+        let id = id.clone();
+        async move { store.events(&id, Version::ZERO).collect::<Vec<_>>().await }
+    });
+    let is_asked = async || asked.load(Ordering::SeqCst) > 0;
+    crate::support::eventually("the third one is asked for", is_asked).await;
+    events.purge().await.unwrap();
+    let read = reading.await.unwrap();
+    let (error, before) = read.split_last().unwrap();
+    assert!(before.len() < 3 && before.iter().all(Result::is_ok));
+    let after = Version::from(5);
+    assert!(
+        matches!(error, Err(StoreError::HistoryTruncated { after: last, .. }) if *last == after),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
