@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use aether_core::{
     EventFeed as _, EventStoreExt as _, FeedFilter, FeedItem, FeedStart, StoreErrorKind as Kind,
 };
+use aether_store_jetstream::async_nats::jetstream;
 use aether_store_jetstream::{JetStreamStore, async_nats};
 use futures_util::{FutureExt as _, StreamExt as _};
 
@@ -109,6 +110,28 @@ async fn a_feed_whose_consumer_was_removed_goes_on_with_another() {
             version.into()
         );
     }
+}
+
+/// As one does on a server that does not hear of what is stored: here somebody has paused it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_lives_and_stands_still_is_replaced_after_a_minute() {
+    let streams = Streams::new("feed-still");
+    let store = streams.store().await;
+    let mut feed = all_of(&store);
+    until_caught_up(&mut feed).await;
+    let jetstream = jetstream::new(store.client().clone());
+    let stream = jetstream.get_stream(store.events_stream()).await.unwrap();
+    let name = stream.consumer_names().next().await.unwrap().unwrap();
+    let call = format!("CONSUMER.PAUSE.{}.{name}", store.events_stream());
+    let until = serde_json::json!({ "pause_until": "2100-01-01T00:00:00Z" });
+    let paused: serde_json::Value = jetstream.request(call, &until).await.unwrap();
+    assert_eq!(paused["paused"], true, "{paused}");
+    let id = actor("order-1");
+    store.save_event(event(&id, 1)).await.unwrap();
+    let given = tokio::time::timeout(100 * SECOND, next_event(&mut feed)).await;
+    assert_eq!(given.unwrap().event().actor_id(), &id);
+    drop(feed);
+    no_consumer_is_left(&store).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
