@@ -28,7 +28,8 @@
 //! ```
 //!
 //! `cargo run --example quickstart` shows the whole: an order that is placed and shipped, a second
-//! writer refused, a reload and a retry, a snapshot and a replay from it.
+//! writer refused, a reload and a retry, a snapshot and a replay from it. `cargo run --example
+//! read_model` keeps one by the feed: from the beginning, on from a checkpoint, and live.
 
 pub use aether_core::*;
 
