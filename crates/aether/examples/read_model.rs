@@ -167,8 +167,7 @@ async fn run(store: &(impl EventStore + EventFeed)) -> Result<(), Box<dyn Error>
         let order = model.orders.get(wrong);
         order.is_some_and(|order| order.quantity == right)
     });
-    let (followed, corrected) = tokio::join!(following, correct(store, wrong, right));
-    (followed?, corrected?);
+    tokio::try_join!(following, correct(store, wrong, right))?;
     println!("now: {:?}", model.ordered());
 
     println!("\n-- each order is what its own history adds up to");
