@@ -537,13 +537,19 @@ impl<S: Server> Reader<'_, S> {
     /// than were counted are up to this one, which may be what an old leader took for the last.
     ///
     /// Counted first, as before: what is stored in between is not to stand in for what is missing.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no answer, or none that is to be believed, until the deadline: then nothing is
+    /// known of what is missing.
     pub(crate) async fn later_tail(
         &self,
         tail: u64,
         patience: &mut Patience,
     ) -> Result<(u64, Option<u64>), StoreError> {
-        let mut counted = 0;
-        for _ in 0..ASKED_MAX {
+        let asked_since = Instant::now();
+        let (mut counted, mut asked) = (0, 0);
+        loop {
             counted = self.count(patience).await?.max(counted);
             let newest = self.newest_message(self.floor(), patience).await?;
             if let NewestMessage::Message(newest) = newest
@@ -551,11 +557,16 @@ impl<S: Server> Reader<'_, S> {
             {
                 return Ok((counted, Some(newest.sequence)));
             }
+            asked += 1;
+            let lasted = !self.ledger.replicated || asked_since.elapsed() >= OUTDATED_MAX;
+            if asked >= ASKED_MAX && lasted {
+                return Ok((counted, None));
+            }
             if !patience.pause().await {
-                break;
+                let text = "fewer messages are given than counted, maybe by an old leader";
+                return Err(unavailable(ACTION, Fault::Garbled(text.to_owned())));
             }
         }
-        Ok((counted, None))
     }
 
     /// The commit in a message of this actor's.

@@ -471,18 +471,12 @@ impl Replay {
                             Some(first.map_or(0, |first| first.counted(&store.server)))
                         }
                     };
-                    match reader.later_tail(tail, &mut self.patience).await {
-                        Ok((counted, later)) => {
-                            let counted = left.unwrap_or(counted);
-                            self.counted = self.counted.max(counted);
-                            if let Some(later) = later {
-                                self.extended += 1;
-                                scan.extend(later);
-                                return Ok(());
-                            }
-                        }
-                        Err(StoreError::Unavailable { .. }) => {}
-                        Err(error) => return Err(error),
+                    let (counted, later) = reader.later_tail(tail, &mut self.patience).await?;
+                    self.counted = self.counted.max(left.unwrap_or(counted));
+                    if let Some(later) = later {
+                        self.extended += 1;
+                        scan.extend(later);
+                        return Ok(());
                     }
                 }
                 self.phase = Phase::End;

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aether_core::{
-    ActorId, Commit, Event, EventStore as _, EventStoreExt as _, StoreError, Version,
+    ActorId, Commit, Event, EventStore as _, EventStoreExt as _, StoreError, StoreErrorKind,
+    Version,
 };
 use aether_store_jetstream::async_nats::jetstream;
 use aether_store_jetstream::{JetStreamStore, Retention};
@@ -336,4 +337,41 @@ async fn a_history_that_grows_while_it_is_read_from_a_later_version_on_is_whole(
         assert!(versions.eq(from.get()..from.get() + read.len() as u64));
     }
     writer.abort();
+}
+
+/// The count is from behind the end that was seen, and nobody says what is there now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_can_not_be_asked_about_any_more_is_unavailable_and_not_malformed() {
+    let behind = behind_a_proxy("grown", 5 * SECOND).await;
+    let id = actor("order-1");
+    for version in 1..=700 {
+        behind.direct.save_event(event(&id, version)).await.unwrap();
+    }
+    let cold = behind.fresh().await;
+    let (grow, grows) = std::sync::mpsc::channel();
+    let (grown, has_grown) = std::sync::mpsc::channel();
+    let mut probed = false;
+    behind.proxy.rule(move |published| {
+        let Some(text) = request(published) else {
+            return Action::Pass;
+        };
+        if text.contains("\"batch\":1,") && !std::mem::replace(&mut probed, true) {
+            grow.send(()).unwrap();
+            has_grown.recv().unwrap();
+        }
+        match probed && (text.contains("STREAM.INFO") || text.contains("STREAM.MSG.GET")) {
+            true => Action::Lose,
+            false => Action::Pass,
+        }
+    });
+    let reading = tokio::spawn(async move { cold.get_events(&actor("order-1"), 100.into()).await });
+    tokio::task::spawn_blocking(move || grows.recv().unwrap())
+        .await
+        .unwrap();
+    for version in 701..=703 {
+        behind.direct.save_event(event(&id, version)).await.unwrap();
+    }
+    grown.send(()).unwrap();
+    let error = reading.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
 }
