@@ -470,6 +470,12 @@ impl Incarnation {
     }
 }
 
+/// Whether it is the place right behind all events of a message, whatever is in that: of no event,
+/// and of no report.
+pub(crate) fn is_behind_a_message(position: Position) -> bool {
+    position.index() == u32::MAX && position.fingerprint() == 0
+}
+
 /// The first 8 bytes of the SHA-256 of the event's id, as a big-endian number.
 fn fingerprint(id: &EventId) -> u64 {
     let digest = Sha256::digest(id.as_str().as_bytes());

@@ -12,11 +12,18 @@
 //! message that one of its was missed ([`Course`]). After the connection was made anew the stream is
 //! asked how far it has come, so that what was stored meanwhile is not waited for.
 //!
+//! From time to time, whether or not messages come, it is asked whether the stream is the same, and
+//! still sends, and has come no farther than what is heard ([`check`]). So a silence that is none of
+//! the stream's is not believed for ever.
+//!
 //! A sequence that is not above the last one is late where it is older, and is passed over. Where it
 //! is newer the stream was made anew, or lost its end and was written on: the server is asked which,
-//! and the message that was heard last is looked up. Only the server's word ends a subscription, a
-//! message's own does not: whoever may publish on the subject could send one.
+//! and the message that was heard last is looked up. The same is done where a message does not fit
+//! what was heard of its actor, and at most once a second where it is of an actor of which nothing
+//! was. Only the server's word ends a subscription, a message's own does not: whoever may publish on
+//! the subject could send one.
 
+mod check;
 mod course;
 mod fill;
 mod ground;
@@ -27,7 +34,9 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::time::Duration;
 
-use aether_core::{Event, FeedFilter, FeedStart, Position, RecordedEvent, StoreError};
+use aether_core::{
+    ActorId, Event, FeedFilter, FeedStart, Position, RecordedEvent, ReplayError, StoreError,
+};
 use async_nats::Message;
 use futures_util::stream::{self, Stream, StreamExt as _};
 use tokio::time::Instant;
@@ -37,18 +46,18 @@ use crate::message::Incarnation;
 use crate::server::Server as _;
 use crate::store::Shared;
 
-use course::{Course, Verdict};
-use ground::{Ground, State};
+use course::{Course, Tip, Verdict};
+use ground::Ground;
 use republished::Republished;
-use scope::Scope;
+use scope::{Breadth, Scope, may_pass};
 
 pub(crate) use fill::fill;
 
 const ACTION: &str = "hear what is stored";
 /// How often it is looked whether the connection is still the same.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How long late messages are passed over before the stream is asked once more.
-const LATE_BELIEVED: Duration = Duration::from_secs(1);
+/// How long what messages say is believed before the stream is asked once more.
+const BELIEVED_FOR: Duration = Duration::from_secs(1);
 
 /// What a subscription hears, as it comes. It has no end of its own; it ends after an error that is
 /// not [`StoreError::Malformed`].
@@ -80,7 +89,8 @@ pub enum Heard {
 /// [`fill`](crate::JetStreamStore::fill).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// After what was heard last; where nothing was, from where the subscription began.
+    /// After what was heard last; where nothing was, from where the subscription began, or from
+    /// what is left of that.
     pub start: FeedStart,
     /// Every event of the gap has a lower position.
     pub before: Position,
@@ -120,15 +130,26 @@ enum Phase {
 
 struct Listening {
     messages: Published,
+    scope: Scope,
     course: Course,
     /// How often the connection had been made when the stream was last asked.
     connects: u64,
     /// The connection was made anew, and it has not been looked since whether something was missed.
     is_unsure: bool,
+    /// Nothing was heard yet that was compared with the stream.
+    is_new: bool,
+    /// Something came that is newer than what was heard, and in its place.
+    is_doubtful: bool,
     /// The stream has come as far as this.
     reached: u64,
-    /// When the stream was last asked.
+    /// When the stream was last compared with what was heard.
     looked: Instant,
+    /// When it was last asked whether it has come farther than what is heard.
+    checked: Instant,
+    /// What was heard last then, and what the stream had come to, where that was more.
+    unheard: Option<(u64, Tip)>,
+    /// When a message was last found to be ahead of the stream.
+    forged: Option<Instant>,
 }
 
 impl Listener {
@@ -190,14 +211,23 @@ impl Listener {
         self.ready.push_back(Ok(Heard::Listening { from }));
         Ok(match scope.zip(messages) {
             None => Phase::Idle,
-            Some((scope, messages)) => Phase::Listening(Box::new(Listening {
-                messages,
-                course: Course::new(incarnation, state.last, scope.everything),
-                connects,
-                is_unsure: false,
-                reached,
-                looked: Instant::now(),
-            })),
+            Some((scope, messages)) => {
+                let everything = scope.breadth == Breadth::Everything;
+                Phase::Listening(Box::new(Listening {
+                    messages,
+                    scope,
+                    course: Course::new(incarnation, state.last, everything),
+                    connects,
+                    is_unsure: false,
+                    is_new: true,
+                    is_doubtful: false,
+                    reached,
+                    looked: Instant::now(),
+                    checked: Instant::now(),
+                    unheard: None,
+                    forged: None,
+                }))
+            }
         })
     }
 
@@ -220,65 +250,15 @@ impl Listener {
         let is_another = self.store.server.connects() != listening.connects;
         if is_another || (listening.is_unsure && is_idle) {
             self.reconnected(&mut listening, is_idle).await?;
+        } else if listening.checked.elapsed() >= self.checked_every() {
+            self.check(&mut listening).await?;
+        } else if listening.is_doubtful && listening.looked.elapsed() >= BELIEVED_FOR {
+            self.verify(&mut listening).await?;
         }
         if let Some(message) = message {
             self.take(&mut listening, message).await?;
         }
         Ok(Phase::Listening(listening))
-    }
-
-    /// The connection was made anew: what was sent meanwhile is missed.
-    ///
-    /// Who hears everything sees by the next message whether something is. Where none waits to be
-    /// read, and for who hears a part, all that was stored up to now is a gap.
-    async fn reconnected(
-        &mut self,
-        listening: &mut Listening,
-        is_idle: bool,
-    ) -> Result<(), StoreError> {
-        let connects = self.store.server.connects();
-        let state = self.verify(listening).await?;
-        listening.connects = connects;
-        let course = &mut listening.course;
-        listening.is_unsure = !is_idle && !course.is_by_actor();
-        if !listening.is_unsure && state.last.sequence > course.tip().sequence {
-            let start = course.skip_to(state.last);
-            let before = in_front(self.store.ledger.incarnation, state.last.sequence + 1);
-            self.missed(start, before, self.filter.clone());
-        }
-        Ok(())
-    }
-
-    /// Asks the server whether the stream is the same, and what was heard is still in it.
-    async fn verify(&mut self, listening: &mut Listening) -> Result<State, StoreError> {
-        self.ground.renew();
-        let tip = listening.course.tip();
-        let from = in_front(self.store.ledger.incarnation, tip.sequence);
-        let state = self.ground.look(tip.sequence, from).await?;
-        listening.looked = Instant::now();
-        listening.reached = state.last.sequence;
-        let lost = |reason| StoreError::PositionLost {
-            position: from,
-            reason,
-        };
-        if state.last.sequence < tip.sequence {
-            return Err(lost(format!(
-                "the stream has lost its end: its last message is {}, and {} had been stored",
-                state.last.sequence, tip.sequence
-            )));
-        }
-        if tip.time.is_some()
-            && tip.sequence >= state.first
-            && let Some(time) = self.ground.time_of(tip.sequence).await?
-            && Some(time) != tip.time
-        {
-            return Err(lost(
-                "another message is in the place of the last one: the stream has lost its end and \
-                 was written on"
-                    .to_owned(),
-            ));
-        }
-        Ok(state)
     }
 
     /// Takes in a message.
@@ -296,78 +276,77 @@ impl Listener {
                 return Ok(());
             }
         };
+        let events = republished.events(names);
         let Republished { place, stored } = &republished;
-        let start = match listening.course.judge(place, &stored.subject) {
-            Verdict::Follows => None,
-            Verdict::Missed(start) => Some(start),
-            Verdict::Late if listening.looked.elapsed() < LATE_BELIEVED => return Ok(()),
-            Verdict::Late | Verdict::Falls => {
-                let sequence = place.sequence;
-                self.verify(listening).await?;
-                tracing::debug!(sequence, "a message that the stream has sent late");
+        let sequence = place.sequence;
+        let first = events.as_ref().ok().and_then(|events| events.first());
+        let actor = match &listening.scope.breadth {
+            Breadth::Actor(id) => Some(id.clone()),
+            _ => first.map(|event| event.actor_id().clone()),
+        };
+        let verdict = match listening.course.judge(place, &stored.subject) {
+            Verdict::Overtaken(start) => {
+                if let Some(actor) = actor {
+                    listening.course.overtaken(place, &stored.subject);
+                    self.missed(start, sequence + 1, self.filter_of(actor));
+                }
+                return Ok(());
+            }
+            verdict @ (Verdict::Late | Verdict::Falls) => {
+                listening.is_doubtful |= verdict == Verdict::Falls;
+                if listening.looked.elapsed() >= BELIEVED_FOR {
+                    self.verify(listening).await?;
+                    tracing::debug!(sequence, "a message that the stream has sent late");
+                }
+                return Ok(());
+            }
+            verdict => verdict,
+        };
+        let verdict = self
+            .prove(listening, &republished, verdict, events.is_ok())
+            .await?;
+        let start = match verdict {
+            Ok(start) => start,
+            Err(reason) => {
+                self.foreign(&on, reason);
                 return Ok(());
             }
         };
-        if start.is_some() && !self.has_reached(listening, place.sequence).await? {
-            let sequence = place.sequence;
-            let reached = listening.reached;
-            self.foreign(
-                &on,
-                format!("it is message {sequence}, and the last of the stream is {reached}"),
-            );
-            return Ok(());
+        if let Some(start) = start {
+            match (&actor, listening.course.is_by_actor()) {
+                (_, false) => self.missed(start, sequence, self.filter.clone()),
+                (Some(actor), true) => self.missed(start, sequence, self.filter_of(actor.clone())),
+                // Whose it is can't be said. His next message says once more what was missed.
+                (None, true) => {
+                    if let Err(reason) = events {
+                        self.report(republished, reason);
+                    }
+                    return Ok(());
+                }
+            }
         }
-        self.give(&mut listening.course, republished, start);
+        self.give(&mut listening.course, republished, events);
         Ok(())
     }
 
-    /// Whether the stream has come as far as this.
-    async fn has_reached(
+    /// Passes on what is in a message.
+    fn give(
         &mut self,
-        listening: &mut Listening,
-        sequence: u64,
-    ) -> Result<bool, StoreError> {
-        if sequence > listening.reached {
-            self.ground.renew();
-            let from = in_front(self.store.ledger.incarnation, sequence);
-            let state = self.ground.look(sequence, from).await?;
-            listening.looked = Instant::now();
-            listening.reached = state.last.sequence;
-        }
-        Ok(sequence <= listening.reached)
-    }
-
-    /// Passes on what is in a message, and before it that something was missed since this start.
-    fn give(&mut self, course: &mut Course, republished: Republished, start: Option<FeedStart>) {
-        let names = &self.store.ledger.names;
+        course: &mut Course,
+        republished: Republished,
+        events: Result<Vec<Event>, String>,
+    ) {
         let incarnation = self.store.ledger.incarnation;
-        let events = republished.events(names);
-        let Republished { place, stored } = republished;
-        let before = in_front(incarnation, place.sequence);
-        let actor = events.as_ref().ok().and_then(|events| events.first());
-        match (start, actor) {
-            (None, _) => {}
-            (Some(start), _) if !course.is_by_actor() => {
-                self.missed(start, before, self.filter.clone());
-            }
-            (Some(start), Some(event)) => self.missed(start, before, self.filter_of(event)),
-            // Whose it is can't be said. His next message says once more what was missed.
-            (Some(_), None) => {
-                if let Err(reason) = events {
-                    self.report(incarnation.malformed(stored, reason));
-                }
-                return;
-            }
-        }
+        let Republished { place, stored } = &republished;
         match events {
             Err(reason) => {
                 let unreadable = Position::new(incarnation.0, place.sequence, u32::MAX);
-                course.heard(&place, &stored.subject, unreadable);
-                self.report(incarnation.malformed(stored, reason));
+                course.heard(place, &stored.subject, unreadable);
+                self.report(republished, reason);
             }
             Ok(events) => {
                 let last = incarnation.last_position(place.sequence, &events);
-                course.heard(&place, &stored.subject, last);
+                course.heard(place, &stored.subject, last);
                 for (index, event) in events.into_iter().enumerate() {
                     if self.filter.passes(&event) {
                         let position = incarnation.position(place.sequence, index, &event);
@@ -379,24 +358,31 @@ impl Listener {
         }
     }
 
-    /// What passes the filter of the events of this one's actor.
-    fn filter_of(&self, event: &Event) -> FeedFilter {
-        let filter = FeedFilter::all().actor(event.actor_id().clone());
+    /// What passes the filter of this actor's events.
+    fn filter_of(&self, actor: ActorId) -> FeedFilter {
+        let filter = FeedFilter::all().actor(actor);
         let types = self.filter.event_types().cloned();
         types.fold(filter, FeedFilter::event_type)
     }
 
-    fn missed(&mut self, start: FeedStart, before: Position, filter: FeedFilter) {
+    /// Says that something was missed since this start, and before the message with this sequence.
+    fn missed(&mut self, start: FeedStart, before: u64, filter: FeedFilter) {
         let gap = Gap {
             start,
-            before,
+            before: in_front(self.store.ledger.incarnation, before),
             filter,
         };
         self.ready.push_back(Ok(Heard::Gap(gap)));
     }
 
-    fn report(&mut self, error: aether_core::ReplayError) {
-        self.ready.push_back(Err(error.into()));
+    /// Reports a message that is no commit, where it could have been one that passes.
+    fn report(&mut self, republished: Republished, reason: String) {
+        let Republished { stored, .. } = republished;
+        let ledger = &self.store.ledger;
+        if may_pass(&self.filter, &ledger.names, &stored.subject) {
+            let report: ReplayError = ledger.incarnation.malformed(stored, reason);
+            self.ready.push_back(Err(report.into()));
+        }
     }
 
     fn foreign(&mut self, subject: &str, reason: String) {

@@ -6,7 +6,7 @@ use super::order::Order;
 use super::subjects::Subjects;
 use super::{Feed, Phase};
 use crate::decide::StreamState;
-use crate::message::Stored;
+use crate::message::{Stored, is_behind_a_message};
 
 impl Feed {
     /// Finds the place to begin at and the end of what is there.
@@ -65,9 +65,12 @@ impl Feed {
                     StoreError::PositionLost { reason, .. } => lost(reason),
                     error => error,
                 })?;
-            let doubt = if sequence == 0 {
+            // Nothing is to be looked at where it is of no event: all behind it has to be there.
+            let is_behind = is_behind_a_message(position);
+            let needed = sequence + u64::from(is_behind);
+            let doubt = if sequence == 0 && !is_behind {
                 return Err(lost("no event is there".to_owned()));
-            } else if sequence < state.first {
+            } else if needed < state.first {
                 let first = state.first;
                 return Err(lost(format!(
                     "its event has expired or was removed, and others after it may have: the \
@@ -75,6 +78,9 @@ impl Feed {
                 )));
             } else if sequence > state.last {
                 format!("it is past the end, which is message {}", state.last)
+            } else if is_behind {
+                self.looked = sequence;
+                return Ok(state);
             } else if position.fingerprint() == 0 {
                 // Of a report, not of an event: the message is looked at once more.
                 self.looked = sequence - 1;

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use aether_core::{FeedStart, Position, Timestamp};
 
-use crate::message::Incarnation;
+use crate::message::{Incarnation, is_behind_a_message};
 
 /// The most actors whose last message is remembered: the least recently heard are forgotten.
 pub(crate) const ACTORS_MAX: usize = 16_384;
@@ -34,12 +34,21 @@ pub(super) struct Tip {
 /// What a message is after those that were heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Nothing is known to be missing before it.
+    /// It comes after what was heard last, and nothing is missing before it.
     Follows,
+    /// It is of an actor that is not remembered, and nothing is known to be missing before it. It
+    /// may as well be of another stream that has come farther.
+    New,
+    /// It does not know of its actor's message with this sequence, which was heard: that has gone,
+    /// or the stream is another one, or somebody else has sent it.
+    Forgets(u64),
     /// Something that was stored after this start was missed.
     Missed(FeedStart),
     /// It is of the time before the tip: it was heard, or was said to be missed.
     Late,
+    /// The same, but it was neither: others' came before it. What its actor stored after this
+    /// start is missed, with this one.
+    Overtaken(FeedStart),
     /// It has a lower sequence than the tip, and is newer: sequences are used again, or clocks
     /// differ.
     Falls,
@@ -50,6 +59,8 @@ pub(super) enum Verdict {
 pub(super) struct Course {
     incarnation: Incarnation,
     tip: Tip,
+    /// The first message that is left in the stream, as far as is known.
+    first: u64,
     way: Way,
 }
 
@@ -77,7 +88,18 @@ impl Course {
         Self {
             incarnation,
             tip,
+            first: 0,
             way,
+        }
+    }
+
+    /// The stream begins with this message now.
+    ///
+    /// What of an actor was missed and has gone before its next commit came is not said.
+    pub(super) fn begins_with(&mut self, first: u64) {
+        self.first = first;
+        if let Way::ByActor(memory) = &mut self.way {
+            memory.floor = memory.floor.max(first.saturating_sub(1));
         }
     }
 
@@ -94,22 +116,61 @@ impl Course {
     pub(super) fn judge(&self, place: &Place, subject: &str) -> Verdict {
         if place.sequence <= self.tip.sequence {
             return match self.tip.time {
-                Some(time) if place.time <= time => Verdict::Late,
+                Some(time) if place.time <= time => self.judge_late(place, subject),
                 _ => Verdict::Falls,
             };
         }
         match &self.way {
             Way::Everything { .. } if place.sequence == self.tip.sequence + 1 => Verdict::Follows,
-            Way::Everything { after } => Verdict::Missed(*after),
+            Way::Everything { after } => Verdict::Missed(self.behind_what_is_left(*after)),
             Way::ByActor(memory) => match memory.last_of(subject) {
                 Some(last) if place.previous > last.sequence() => {
-                    Verdict::Missed(FeedStart::After(last))
+                    Verdict::Missed(self.of_actor(last))
                 }
+                Some(last)
+                    if place.previous < last.sequence()
+                        && last.sequence() >= self.first
+                        && !is_behind_a_message(last) =>
+                {
+                    Verdict::Forgets(last.sequence())
+                }
+                Some(_) => Verdict::Follows,
                 None if place.previous > memory.floor => {
                     Verdict::Missed(behind(self.incarnation, memory.floor))
                 }
-                _ => Verdict::Follows,
+                None => Verdict::New,
             },
+        }
+    }
+
+    fn judge_late(&self, place: &Place, subject: &str) -> Verdict {
+        let Way::ByActor(memory) = &self.way else {
+            return Verdict::Late;
+        };
+        let last = memory.last_of(subject);
+        let known = last.map_or(memory.floor, |last| last.sequence());
+        if place.sequence <= known || memory.order.contains_key(&place.sequence) {
+            return Verdict::Late;
+        }
+        let floor = behind(self.incarnation, memory.floor);
+        Verdict::Overtaken(last.map_or(floor, |last| self.of_actor(last)))
+    }
+
+    /// Where the feed goes on behind an actor's event that was heard.
+    fn of_actor(&self, last: Position) -> FeedStart {
+        if last.sequence() >= self.first {
+            return FeedStart::After(last);
+        }
+        behind(self.incarnation, self.first - 1)
+    }
+
+    /// The same place, told so that it can be gone on from though its event has gone.
+    fn behind_what_is_left(&self, start: FeedStart) -> FeedStart {
+        match start {
+            FeedStart::After(last) if last.sequence() < self.first => {
+                behind(self.incarnation, last.sequence())
+            }
+            start => start,
         }
     }
 
@@ -125,12 +186,20 @@ impl Course {
         }
     }
 
+    /// Up to this message, which was overtaken, all that its actor has stored is said to be missed.
+    pub(super) fn overtaken(&mut self, place: &Place, subject: &str) {
+        if let Way::ByActor(memory) = &mut self.way {
+            let told = Position::new(self.incarnation.0, place.sequence, u32::MAX);
+            memory.remember(subject, told);
+        }
+    }
+
     /// What was stored up to this message is said to be missed: where what was says that begins.
     pub(super) fn skip_to(&mut self, tip: Tip) -> FeedStart {
         let incarnation = self.incarnation;
         let before = self.tip.sequence;
         self.tip = tip;
-        match &mut self.way {
+        let start = match &mut self.way {
             Way::Everything { after } => {
                 std::mem::replace(after, behind(incarnation, tip.sequence))
             }
@@ -139,16 +208,17 @@ impl Course {
                 *memory = Memory::new(tip.sequence);
                 last.map_or_else(|| behind(incarnation, before), FeedStart::After)
             }
-        }
+        };
+        self.behind_what_is_left(start)
     }
 }
 
-/// Right behind all events of the message with this sequence, whatever is in it.
+/// Right behind all events of the message with this sequence, whatever is in it; of 0, in front of
+/// all that was ever stored.
+///
+/// Not [`FeedStart::Beginning`]: what has gone since from there on would be left out in silence.
 pub(super) fn behind(incarnation: Incarnation, sequence: u64) -> FeedStart {
-    match sequence {
-        0 => FeedStart::Beginning,
-        _ => FeedStart::After(Position::new(incarnation.0, sequence, u32::MAX)),
-    }
+    FeedStart::After(Position::new(incarnation.0, sequence, u32::MAX))
 }
 
 /// The last message of each actor that was heard, of as many as are remembered.
@@ -160,7 +230,7 @@ struct Memory {
     /// The same in the order in which they were heard.
     order: BTreeMap<u64, u64>,
     hasher: RandomState,
-    /// Who is not remembered was heard with no sequence above this.
+    /// Who is not remembered was heard with no sequence above this, or it has gone.
     floor: u64,
 }
 
@@ -193,14 +263,14 @@ impl Memory {
             && let Some((sequence, forgotten)) = self.order.pop_first()
         {
             self.last.remove(&forgotten);
-            self.floor = sequence;
+            self.floor = self.floor.max(sequence);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use Verdict::{Falls, Follows, Late, Missed};
+    use Verdict::{Falls, Follows, Forgets, Late, Missed, New, Overtaken};
 
     use super::*;
 
@@ -247,7 +317,7 @@ mod tests {
             let time = i64::try_from(*sequence).unwrap();
             let place = place(*sequence, time, *previous);
             let verdict = course.judge(&place, subject);
-            if matches!(verdict, Follows | Missed(_)) {
+            if matches!(verdict, Follows | New | Missed(_)) {
                 course.heard(&place, subject, last(*sequence));
             }
             verdict
@@ -274,16 +344,21 @@ mod tests {
             let mut course = Course::new(STREAM, tip(from, 0), true);
             assert_eq!(verdicts(&mut course, messages), expected, "{messages:?}");
         }
-        assert_eq!(since(0), Missed(FeedStart::Beginning));
+        // What has gone since would be left out there.
+        assert_ne!(since(0), Missed(FeedStart::Beginning));
     }
 
     #[test]
     fn who_hears_a_part_misses_what_was_before_on_the_same_subject() {
         let rows: [Row<'_>; 7] = [
             // What is left out is others'.
-            (5, &[(9, "a", 0), (20, "b", 0), (30, "a", 9)], &[Follows; 3]),
+            (
+                5,
+                &[(9, "a", 0), (20, "b", 0), (30, "a", 9)],
+                &[New, New, Follows],
+            ),
             // What was before the beginning was not to be heard.
-            (5, &[(9, "a", 5), (20, "b", 2)], &[Follows; 2]),
+            (5, &[(9, "a", 5), (20, "b", 2)], &[New; 2]),
             // After the beginning it was.
             (5, &[(9, "a", 6)], &[since(5)]),
             (0, &[(9, "a", 6)], &[since(0)]),
@@ -291,16 +366,16 @@ mod tests {
             (
                 0,
                 &[(1, "a", 0), (3, "b", 0), (4, "b", 3), (5, "a", 2)],
-                &[Follows, Follows, Follows, after(1)],
+                &[New, New, Follows, after(1)],
             ),
             // Once.
             (
                 0,
                 &[(1, "a", 0), (5, "a", 3), (6, "a", 5)],
-                &[Follows, after(1), Follows],
+                &[New, after(1), Follows],
             ),
-            // What was before has expired since.
-            (0, &[(1, "a", 0), (5, "a", 0)], &[Follows; 2]),
+            // What was before has expired since, if nothing is wrong.
+            (0, &[(1, "a", 0), (5, "a", 0)], &[New, Forgets(1)]),
         ];
         for (from, messages, expected) in rows {
             let mut course = Course::new(STREAM, tip(from, 0), false);
@@ -320,7 +395,8 @@ mod tests {
             assert_eq!(judge(&course, 10, 101), Falls);
             assert_eq!(judge(&course, 1, 500), Falls);
             // The next may be of a server whose clock is behind.
-            assert_eq!(judge(&course, 11, 50), Follows);
+            let next = [New, Follows][usize::from(everything)];
+            assert_eq!(judge(&course, 11, 50), next);
             course.heard(&place(11, 110, 10), "a", last(11));
             assert_eq!(judge(&course, 11, 110), Late);
             assert_eq!(judge(&course, 11, 111), Falls);
@@ -348,14 +424,11 @@ mod tests {
         assert_eq!(Missed(silent), since(30));
 
         let mut course = Course::new(STREAM, tip(5, 5), false);
-        assert_eq!(
-            verdicts(&mut course, &[(6, "a", 0), (9, "b", 0)]),
-            [Follows; 2]
-        );
+        assert_eq!(verdicts(&mut course, &[(6, "a", 0), (9, "b", 0)]), [New; 2]);
         let start = course.skip_to(tip(20, 20));
         assert_eq!(Missed(start), after(9));
         let heard = verdicts(&mut course, &[(15, "a", 6), (21, "a", 15), (30, "b", 25)]);
-        assert_eq!(heard, [Late, Follows, since(20)]);
+        assert_eq!(heard, [Late, New, since(20)]);
         let mut silent = Course::new(STREAM, tip(5, 5), false);
         let start = silent.skip_to(tip(20, 20));
         assert_eq!(Missed(start), since(5));
@@ -370,7 +443,7 @@ mod tests {
                 let sequence = round * actors + actor + 1;
                 let previous = (round * actors + actor + 1).saturating_sub(actors);
                 let message = (sequence, &*actor.to_string(), previous);
-                assert_eq!(verdicts(&mut course, &[message]), [Follows], "{sequence}");
+                assert_eq!(verdicts(&mut course, &[message]), [New], "{sequence}");
             }
         }
         let Way::ByActor(memory) = &course.way else {
@@ -383,8 +456,60 @@ mod tests {
         assert_eq!(floor, 2 * actors - memory.last.len() as u64);
         let next = 2 * actors + 1;
         let known = verdicts(&mut course, &[(next, "new", floor)]);
-        assert_eq!(known, [Follows]);
+        assert_eq!(known, [New]);
         let missed = course.judge(&place(next + 5, 0, next + 1), "another");
         assert_eq!(missed, since(floor + 1));
+    }
+
+    #[test]
+    fn what_has_gone_is_not_asked_for_and_does_not_count_as_forgotten() {
+        let mut course = Course::new(STREAM, tip(5, 5), true);
+        assert_eq!(verdicts(&mut course, &[(6, "a", 0)]), [Follows]);
+        course.begins_with(6);
+        assert_eq!(course.judge(&place(9, 9, 0), "a"), after(6));
+        // Its own event has gone: right behind it all may be there, or not.
+        course.begins_with(7);
+        assert_eq!(course.judge(&place(9, 9, 0), "a"), since(6));
+        assert_eq!(Missed(course.skip_to(tip(9, 9))), since(6));
+
+        let mut course = Course::new(STREAM, tip(5, 5), false);
+        let heard = verdicts(&mut course, &[(6, "a", 0), (7, "b", 0)]);
+        assert_eq!(heard, [New; 2]);
+        course.begins_with(7);
+        assert_eq!(course.judge(&place(20, 20, 0), "a"), Follows);
+        assert_eq!(course.judge(&place(20, 20, 0), "b"), Forgets(7));
+        assert_eq!(course.judge(&place(20, 20, 9), "b"), after(7));
+        course.begins_with(10);
+        assert_eq!(course.judge(&place(20, 20, 0), "b"), Follows);
+        // Others' have gone with it, so that the feed can't go on behind it.
+        assert_eq!(course.judge(&place(20, 20, 12), "b"), since(9));
+        assert_eq!(course.judge(&place(20, 20, 12), "nobody"), since(9));
+        assert_eq!(course.judge(&place(20, 20, 9), "nobody"), New);
+    }
+
+    #[test]
+    fn what_others_have_overtaken_is_missed_once() {
+        let mut course = Course::new(STREAM, tip(5, 5), false);
+        let heard = verdicts(&mut course, &[(6, "a", 0), (11, "b", 0)]);
+        assert_eq!(heard, [New; 2]);
+        // One that was heard, one that was before, and one in another's place.
+        for (sequence, subject) in [(6, "a"), (5, "c"), (11, "a"), (6, "c")] {
+            assert_eq!(course.judge(&place(sequence, 6, 0), subject), Late);
+        }
+        let late = place(10, 10, 6);
+        let Missed(start) = after(6) else {
+            panic!("it is missed");
+        };
+        assert_eq!(course.judge(&late, "a"), Overtaken(start));
+        let new = behind(STREAM, 5);
+        assert_eq!(course.judge(&place(9, 9, 0), "c"), Overtaken(new));
+        course.overtaken(&late, "a");
+        assert_eq!(course.judge(&late, "a"), Late);
+        assert_eq!(course.judge(&place(8, 8, 6), "a"), Late);
+        assert_eq!(course.tip(), tip(11, 11));
+        assert_eq!(course.judge(&place(12, 12, 10), "a"), Follows);
+        assert_eq!(course.judge(&place(14, 14, 12), "a"), since(10));
+        // It may be forged: what its actor says then decides nothing.
+        assert_eq!(course.judge(&place(12, 12, 6), "a"), Follows);
     }
 }

@@ -1,5 +1,7 @@
 //! What the server says of the stream, for who listens to what it sends.
 
+use std::time::Duration;
+
 use aether_core::{Position, StoreError, Timestamp};
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::stream::Config;
@@ -24,6 +26,15 @@ pub(super) struct State {
     pub(super) first: u64,
     pub(super) last: Tip,
     config: Config,
+}
+
+/// A message that is stored.
+#[derive(Debug, Deserialize)]
+pub(super) struct Found {
+    pub(super) subject: String,
+    #[serde(rename = "seq")]
+    pub(super) sequence: u64,
+    pub(super) time: Timestamp,
 }
 
 /// Asks the server, and goes on asking.
@@ -56,6 +67,18 @@ impl Ground {
     ///
     /// An error says that nothing goes on from this place.
     pub(super) async fn look(&mut self, known: u64, from: Position) -> Result<State, StoreError> {
+        let patience = self.store.ledger.deadline;
+        self.look_for(known, patience, from).await
+    }
+
+    /// The same where it is not sure that the stream has come as far: who says less is believed
+    /// after so long.
+    pub(super) async fn look_for(
+        &mut self,
+        known: u64,
+        doubt: Duration,
+        from: Position,
+    ) -> Result<State, StoreError> {
         let store = self.store.clone();
         let ledger = &store.ledger;
         let begun = Instant::now();
@@ -64,8 +87,8 @@ impl Ground {
             let fault = match self.ask().await {
                 Ok((created, state)) => match ledger.age_of(created) {
                     Age::Same => {
-                        let believed =
-                            doubted >= BELIEVED_AFTER && begun.elapsed() >= ledger.deadline;
+                        let believed = doubt.is_zero()
+                            || doubted >= BELIEVED_AFTER && begun.elapsed() >= doubt;
                         // There may be other requests to come: they have their own time.
                         self.patience.renew();
                         let last = state.last.sequence;
@@ -136,23 +159,30 @@ impl Ground {
         ))
     }
 
-    /// When the message with this sequence was stored; none where it is not there.
-    pub(super) async fn time_of(&mut self, sequence: u64) -> Result<Option<Timestamp>, StoreError> {
+    /// The message with this sequence; none where it is not there.
+    pub(super) async fn message_at(&mut self, sequence: u64) -> Result<Option<Found>, StoreError> {
+        self.message(&Wanted::At { seq: sequence }).await
+    }
+
+    /// The last message on a subject, which may have wildcards; none where there is none.
+    pub(super) async fn last_on(&mut self, subject: &str) -> Result<Option<Found>, StoreError> {
+        let wanted = Wanted::Last {
+            last_by_subj: subject,
+        };
+        self.message(&wanted).await
+    }
+
+    async fn message(&mut self, wanted: &Wanted<'_>) -> Result<Option<Found>, StoreError> {
         #[derive(Deserialize)]
-        struct Found {
-            message: Message,
-        }
-        #[derive(Deserialize)]
-        struct Message {
-            time: Timestamp,
+        struct Answer {
+            message: Found,
         }
         let store = self.store.clone();
         let call = format!("STREAM.MSG.GET.{}", store.server.events_stream);
-        let wanted = Wanted::At { seq: sequence };
         loop {
             let link = &store.server.link;
-            match link.api::<Found>(&call, &wanted, &self.patience).await {
-                Ok(found) => return Ok(Some(found.message.time)),
+            match link.api::<Answer>(&call, wanted, &self.patience).await {
+                Ok(answer) => return Ok(Some(answer.message)),
                 Err(fault) if fault.code() == Some(ErrorCode::NO_MESSAGE_FOUND) => return Ok(None),
                 Err(fault) => self.wait_after(fault).await?,
             }

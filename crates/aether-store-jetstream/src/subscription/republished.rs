@@ -12,6 +12,9 @@ const SUBJECT: HeaderName = HeaderName::from_static("Nats-Subject");
 const SEQUENCE: HeaderName = HeaderName::from_static("Nats-Sequence");
 const TIME: HeaderName = HeaderName::from_static("Nats-Time-Stamp");
 const PREVIOUS: HeaderName = HeaderName::from_static("Nats-Last-Sequence");
+/// Only in answers to requests for several messages, which have the others as well; but the last
+/// of them is another one there.
+const PENDING: HeaderName = HeaderName::from_static("Nats-Num-Pending");
 
 /// A stored message and its place.
 #[derive(Debug)]
@@ -30,6 +33,11 @@ impl Republished {
         let stream = text(&headers, &STREAM)?;
         if stream != names.events_stream {
             return Err(format!("header {STREAM} is {stream:?}"));
+        }
+        if headers.get(PENDING).is_some() {
+            return Err(format!(
+                "header {PENDING} is there: somebody has asked for it"
+            ));
         }
         let subject = text(&headers, &SUBJECT)?;
         if !names.is_sent_on(subject, &message.subject) {
@@ -188,6 +196,9 @@ mod tests {
             let reason = read(ON, &with(name, value)).unwrap_err();
             assert!(reason.contains(said), "{name} {value:?}: {reason}");
         }
+        // What somebody has asked for, with this subject as the place for the answer.
+        let asked = read(ON, &[&GOOD[..], &[("Nats-Num-Pending", "0")]].concat()).unwrap_err();
+        assert!(asked.contains("somebody has asked for it"), "{asked}");
         let elsewhere = "orders=eu.stored.order.order-1";
         assert!(read(elsewhere, &GOOD).unwrap_err().contains("Nats-Subject"));
         let bare = Message {

@@ -1,6 +1,8 @@
 //! What is heard of what the server stores, and what becomes of what is not heard.
 
+mod checked;
 mod cut;
+mod expired;
 mod foreign;
 mod remade;
 mod slow;
@@ -19,6 +21,12 @@ use crate::support::hearing::{
 };
 use crate::support::server::{Port, Server, Settings};
 use crate::support::{Streams, actor, event, eventually, trap_ids};
+
+/// Behind all of the message with this sequence, of the stream that this is a position of; of 0, in
+/// front of all that was ever stored.
+fn behind(of: Position, sequence: u64) -> FeedStart {
+    FeedStart::After(Position::new(of.incarnation(), sequence, u32::MAX))
+}
 
 /// Saves commits of one to three events, of actors of three categories in turns.
 async fn save(store: &JetStreamStore, rounds: u32) {
@@ -103,6 +111,8 @@ async fn what_passes_the_filter_is_heard_and_nothing_else() {
         all().actor(actor("order-1")).actor(actor("invoice")),
         all().category("order").actor(actor("invoice")),
         all().category("nobody"),
+        // No actor has a category without a name.
+        all().category(""),
         all().event_type(EventType::from_static("Happened")),
         all().event_type(EventType::from_static("Never")),
         all()
@@ -196,6 +206,38 @@ async fn any_stretch_of_the_feed_can_be_asked_for_and_has_an_end() {
         };
         assert_eq!(position, beyond);
         assert!(fill.next().await.is_none());
+    }
+}
+
+/// Messages that were removed are reported where the last of them was.
+#[tokio::test]
+async fn a_hole_that_is_not_over_where_the_gap_is_is_reported_by_its_fill() {
+    let streams = Streams::new("heard-hole");
+    let store = expired::purgeable(&streams, &streams.url).await;
+    let id = actor("order-1");
+    for version in 1..=6 {
+        store.save_event(event(&id, version)).await.unwrap();
+    }
+    let all = all_passing(&store, FeedFilter::all()).await;
+    let stream = streams::jetstream_of(&store);
+    let stream = stream.get_stream(&streams.base).await.unwrap();
+    for sequence in 3..=5 {
+        stream.delete_message(sequence).await.unwrap();
+    }
+    let first = all[0].position();
+    for (before, reports) in [(3, 0), (4, 1), (5, 1), (6, 1)] {
+        let gap = Gap {
+            start: FeedStart::After(first),
+            before: Position::new(first.incarnation(), before, 0),
+            filter: FeedFilter::all(),
+        };
+        let items: Vec<_> = store.fill(gap).collect().await;
+        assert_eq!(items.len(), 1 + reports, "{before}: {items:?}");
+        assert_eq!(items[0].as_ref().unwrap(), &all[1]);
+        for report in &items[1..] {
+            let error = report.as_ref().unwrap_err().to_string();
+            assert!(error.contains("messages 3 to 5 are not given"), "{error}");
+        }
     }
 }
 

@@ -20,14 +20,18 @@ use crate::support::server::Server;
 use crate::support::{actor, event, eventually};
 
 /// A store behind a proxy, of a stream that republishes.
-async fn behind(what: &str, deadline: Duration) -> Behind {
+pub(super) async fn behind(what: &str, deadline: Duration) -> Behind {
     let behind = behind_a_proxy(what, deadline).await;
     let jetstream = jetstream_of(&behind.direct);
     republish(&jetstream, &behind.streams.base).await;
     behind
 }
 
-async fn save(store: &JetStreamStore, id: &str, versions: std::ops::RangeInclusive<u32>) {
+pub(super) async fn save(
+    store: &JetStreamStore,
+    id: &str,
+    versions: std::ops::RangeInclusive<u32>,
+) {
     for version in versions {
         store.save_event(event(&actor(id), version)).await.unwrap();
     }
@@ -87,7 +91,7 @@ async fn what_was_stored_last_while_one_was_cut_off_is_missed_though_nothing_fol
     save(direct, "order-1", 1..=2).await;
     behind.proxy.set_down(false);
     let gap = next_gap(&mut heard).await;
-    assert_eq!(gap.start, FeedStart::Beginning);
+    assert_eq!(gap.start, super::behind(from, 0));
     assert_eq!(gap.before.sequence(), from.sequence() + 2);
     let all = all_passing(direct, FeedFilter::all()).await;
     assert_eq!(filled(&behind.store, gap).await, all);
@@ -114,7 +118,7 @@ async fn a_cut_during_which_nothing_was_stored_is_no_gap() {
 }
 
 /// Loses what is sent to who listens and has these bytes in it; gives how often.
-fn lose(behind: &Behind, marks: &'static [&'static [u8]]) {
+pub(super) fn lose(behind: &Behind, marks: &'static [&'static [u8]]) {
     behind.proxy.sift(move |frame| {
         let is_sent = contains(frame, b"Nats-Last-Sequence: ");
         let is_lost = marks.iter().any(|mark| contains(frame, mark));
@@ -157,7 +161,7 @@ async fn of_a_category_a_lost_message_shows_at_the_next_one_of_the_same_actor() 
     let direct = &behind.direct;
     lose(&behind, &[b"Nats-Sequence: 2\r\n", b"Nats-Sequence: 5\r\n"]);
     let filter = FeedFilter::all().category("order");
-    let (mut heard, _) = listening(&behind.store, filter).await;
+    let (mut heard, from) = listening(&behind.store, filter).await;
     save(direct, "order-1", 1..=2).await; // 1, 2
     save(direct, "order-2", 1..=1).await; // 3
     save(direct, "account-1", 1..=1).await; // 4
@@ -171,11 +175,80 @@ async fn of_a_category_a_lost_message_shows_at_the_next_one_of_the_same_actor() 
     assert_eq!(gap.start, FeedStart::After(all[0].position()));
     assert_eq!(filled(&behind.store, gap).await, all[1..2]);
     assert_eq!(next_event(&mut heard).await, all[5]);
-    // Of this actor nothing was heard before: it is missed since the beginning.
+    // Of this actor nothing was heard before: it is missed since one listens.
     let gap = next_gap(&mut heard).await;
-    assert_eq!(gap.start, FeedStart::Beginning);
+    assert_eq!(gap.start, super::behind(from, 0));
     assert_eq!(filled(&behind.store, gap).await, all[4..5]);
     assert_eq!(events(&mut heard, 2).await, all[6..]);
+}
+
+/// Others' commits come with theirs, or one checkpoint would not say how far one has come.
+#[tokio::test]
+async fn of_several_actors_a_lost_message_shows_at_the_next_one_of_anybody() {
+    let behind = behind("lost-of-two", 10 * SECOND).await;
+    let direct = &behind.direct;
+    lose(&behind, &[b"Nats-Sequence: 2\r\n", b"Nats-Sequence: 5\r\n"]);
+    let two = FeedFilter::all().actor(actor("order-1"));
+    let two = two.actor(actor("order-2"));
+    let (mut heard, _) = listening(&behind.store, two.clone()).await;
+    save(direct, "order-1", 1..=2).await; // 1, 2
+    save(direct, "order-2", 1..=1).await; // 3
+    let all = all_passing(direct, FeedFilter::all()).await;
+    assert_eq!(next_event(&mut heard).await, all[0]);
+    // Before the other one's event, after which a checkpoint would be behind it.
+    let gap = next_gap(&mut heard).await;
+    assert_eq!(gap.start, FeedStart::After(all[0].position()));
+    assert_eq!(filled(&behind.store, gap).await, all[1..2]);
+    assert_eq!(next_event(&mut heard).await, all[2]);
+    // What is missed of somebody else is asked for by the same filter, and does not pass.
+    save(direct, "order-3", 1..=3).await; // 4, 5, 6
+    save(direct, "order-1", 3..=3).await; // 7
+    let gap = next_gap(&mut heard).await;
+    assert_eq!((gap.before.sequence(), &gap.filter), (6, &two));
+    assert_eq!(filled(&behind.store, gap).await, []);
+    assert_eq!(next_event(&mut heard).await.event().version(), 3.into());
+}
+
+/// As from a leader that has gone on to send what it had stored before the new one did.
+#[tokio::test]
+async fn what_comes_after_others_that_were_stored_later_is_missed_at_once_and_only_once() {
+    let behind = behind("overtaken", 10 * SECOND).await;
+    let direct = &behind.direct;
+    let filter = FeedFilter::all().category("order");
+    let (mut heard, from) = listening(&behind.store, filter).await;
+    let mut lost = false;
+    behind.proxy.sift(move |frame| {
+        let is_lost = !lost && contains(frame, b"Nats-Sequence: 2\r\n");
+        lost |= is_lost;
+        !is_lost
+    });
+    let mut raw = direct
+        .client()
+        .subscribe(direct.stored_subject(&actor("order-2")))
+        .await
+        .unwrap();
+    save(direct, "order-1", 1..=1).await; // 1
+    save(direct, "order-2", 1..=1).await; // 2
+    save(direct, "order-1", 2..=2).await; // 3
+    let all = all_passing(direct, FeedFilter::all()).await;
+    assert_eq!(next_event(&mut heard).await, all[0]);
+    assert_eq!(next_event(&mut heard).await, all[2]);
+    let late = raw.next().await.unwrap();
+    for _ in 0..2 {
+        let headers = late.headers.clone().unwrap();
+        let client = direct.client();
+        client
+            .publish_with_headers(late.subject.clone(), headers, late.payload.clone())
+            .await
+            .unwrap();
+        client.flush().await.unwrap();
+    }
+    let gap = next_gap(&mut heard).await;
+    assert_eq!(gap.start, super::behind(from, 0));
+    assert_eq!(gap.before.sequence(), 3);
+    assert_eq!(filled(&behind.store, gap).await, all[1..2]);
+    save(direct, "order-2", 2..=2).await; // 4
+    assert_eq!(next_event(&mut heard).await.event().version(), 2.into());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,8 @@
 //! Messages that are none of the stream's, that are no commits, or that come late.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use aether_core::{EventStoreExt as _, FeedFilter, StoreError, StoreErrorKind as Kind, Version};
 use aether_store_jetstream::JetStreamStore;
 use aether_store_jetstream::async_nats::HeaderMap;
@@ -8,8 +11,9 @@ use futures_util::StreamExt as _;
 use crate::stored::{headers, put};
 use crate::support::feed::{all_of, until_caught_up};
 use crate::support::hearing::{
-    end_of, events, listening, next, next_event, next_foreign, sending_store,
+    end_of, events, filled, listening, next, next_event, next_foreign, next_gap, sending_store,
 };
+use crate::support::proxy::Action;
 use crate::support::{Streams, actor, event};
 use crate::{SECOND, stored};
 
@@ -44,9 +48,13 @@ async fn a_message_that_the_stream_has_not_sent_is_said_to_be_foreign_and_nothin
     let one = FeedFilter::all().actor(actor(id));
     let (mut heard, _) = listening(&store, FeedFilter::all()).await;
     let (mut ones, _) = listening(&store, one).await;
+    let part = FeedFilter::all().category("order");
+    let (mut parts, _) = listening(&store, part).await;
     store.save_event(event(&actor(id), 1)).await.unwrap();
     let first = next_event(&mut heard).await;
-    assert_eq!(next_event(&mut ones).await, first);
+    for heard in [&mut ones, &mut parts] {
+        assert_eq!(next_event(heard).await, first);
+    }
 
     let mut others = place(&store, id, 2, LATER);
     others.insert("Nats-Stream", "others");
@@ -61,19 +69,137 @@ async fn a_message_that_the_stream_has_not_sent_is_said_to_be_foreign_and_nothin
     ];
     for (headers, said) in rows {
         send(&store, id, headers, b"whatever").await;
-        for heard in [&mut heard, &mut ones] {
+        for heard in [&mut heard, &mut ones, &mut parts] {
             let reason = next_foreign(heard).await;
             assert!(reason.contains(said), "{said}: {reason}");
         }
     }
-    // Who leaves sequences out is asked about: the stream has not come as far.
-    send(&store, id, place(&store, id, 1_000, LATER), b"far").await;
-    let reason = next_foreign(&mut heard).await;
-    assert!(reason.contains("it is message 1000"), "{reason}");
-
+    // What can't be read, or does not fit, is asked about: the stream has not come as far. The last
+    // of these is of an actor of whom nothing was heard, the one before fits in all but its body.
+    let mut fitting = place(&store, id, 2, LATER);
+    fitting.insert("Nats-Last-Sequence", "1");
+    let rows = [
+        (id, place(&store, id, 1_000, LATER), "it is message 1000"),
+        (id, fitting, "it is message 2"),
+        (
+            "order-9",
+            place(&store, "order-9", 2, LATER),
+            "it is message 2",
+        ),
+    ];
+    for (id, headers, said) in rows {
+        send(&store, id, headers, b"far").await;
+        let mut listeners = vec![&mut heard, &mut parts];
+        if id == "order-1" {
+            listeners.push(&mut ones);
+        }
+        for heard in listeners {
+            let reason = next_foreign(heard).await;
+            assert!(reason.contains(said), "{said}: {reason}");
+        }
+    }
     store.save_event(event(&actor(id), 2)).await.unwrap();
     let second = next_event(&mut heard).await;
     assert_eq!(second.event().version(), 2.into());
+    for heard in [&mut ones, &mut parts] {
+        assert_eq!(next_event(heard).await, second);
+    }
+}
+
+/// Of a stream with one copy the server's word is believed at once; of several it may be an old
+/// leader's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_from_far_ahead_does_not_keep_a_listener_waiting() {
+    let behind = super::cut::behind("foreign-far", 10 * SECOND).await;
+    let store = behind.fresh_replicated().await;
+    let direct = &behind.direct;
+    let id = "order-1";
+    for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+        let (mut heard, from) = listening(&store, filter).await;
+        let version = u32::try_from(from.sequence()).unwrap();
+        direct.save_event(event(&actor(id), version)).await.unwrap();
+        next_event(&mut heard).await;
+        let began = std::time::Instant::now();
+        for _ in 0..20 {
+            send(direct, id, place(direct, id, 1_000_000, LATER), b"far").await;
+        }
+        direct
+            .save_event(event(&actor(id), version + 1))
+            .await
+            .unwrap();
+        for _ in 0..20 {
+            let reason = next_foreign(&mut heard).await;
+            assert!(reason.contains("it is message 1000000"), "{reason}");
+        }
+        next_event(&mut heard).await;
+        assert!(began.elapsed() < 3 * SECOND, "{:?}", began.elapsed());
+    }
+}
+
+/// What is said of a message of the past costs a question once a second, however many there are.
+#[tokio::test]
+async fn messages_that_take_the_place_of_others_are_asked_about_once_a_second() {
+    let behind = super::cut::behind("foreign-falls", 10 * SECOND).await;
+    let (store, direct) = (behind.fresh().await, &behind.direct);
+    let (mut heard, _) = listening(&store, FeedFilter::all()).await;
+    let id = "order-1";
+    for version in 1..=2 {
+        direct.save_event(event(&actor(id), version)).await.unwrap();
+        next_event(&mut heard).await;
+    }
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    behind.proxy.rule(move |published| {
+        let is_question = published.subject.contains(".STREAM.INFO.");
+        count.fetch_add(usize::from(is_question), Ordering::SeqCst);
+        Action::Pass
+    });
+    for _ in 0..100 {
+        send(direct, id, place(direct, id, 1, LATER), b"falls").await;
+    }
+    let quiet = tokio::time::timeout(2 * SECOND, heard.next()).await;
+    assert!(quiet.is_err(), "{quiet:?}");
+    let asked = asked.load(Ordering::SeqCst);
+    assert!((1..=4).contains(&asked), "{asked}");
+    direct.save_event(event(&actor(id), 3)).await.unwrap();
+    next_event(&mut heard).await;
+}
+
+/// As of a stream that has lost its end, and was written on by others until it had come farther.
+#[tokio::test]
+async fn an_actor_whose_last_message_is_anothers_now_ends_a_subscription() {
+    for one in [false, true] {
+        let streams = Streams::new("heard-forgets");
+        let store = sending_store(&streams).await;
+        let id = actor("order-1");
+        let filter = match one {
+            true => FeedFilter::all().actor(id.clone()),
+            false => FeedFilter::all().category("order"),
+        };
+        let (mut heard, _) = listening(&store, filter).await;
+        store.save_event(event(&id, 1)).await.unwrap();
+        store
+            .save_event(event(&actor("account-1"), 1))
+            .await
+            .unwrap();
+        // What was heard at the place where that is now.
+        let mut all = headers(2, 2);
+        let mut place = place(&store, "order-1", 2, EARLIER);
+        place.insert("Nats-Last-Sequence", "1");
+        for (name, values) in place.iter() {
+            all.insert(name.clone(), values[0].clone());
+        }
+        send(&store, "order-1", all, &stored::body(&[event(&id, 2)])).await;
+        events(&mut heard, 2).await;
+        if !one {
+            store.save_event(event(&actor("order-2"), 1)).await.unwrap();
+            next_event(&mut heard).await;
+        }
+        store.save_event(event(&id, 2)).await.unwrap();
+        let error = end_of(&mut heard).await;
+        assert_eq!(error.kind(), Kind::PositionLost, "{error}");
+        assert!(error.to_string().contains("was written on"), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -115,6 +241,32 @@ async fn what_is_stored_and_is_no_commit_is_reported_as_the_feed_does() {
             );
         }
         assert_eq!(next_event(heard).await, seen[1]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_commit_is_reported_where_it_could_pass_and_hides_no_gap_of_one_actor() {
+    let behind = super::cut::behind("heard-bad-one", 10 * SECOND).await;
+    let direct = &behind.direct;
+    super::cut::lose(&behind, &[b"Nats-Sequence: 3\r\n"]);
+    let (one, other) = (actor("order-1"), actor("account-1"));
+    let ones = FeedFilter::all().actor(one.clone());
+    let two = ones.clone().actor(actor("order-2"));
+    let (mut ones, _) = listening(&behind.store, ones).await;
+    let (mut twos, _) = listening(&behind.store, two).await;
+    direct.save_event(event(&one, 1)).await.unwrap(); // 1
+    put(direct, &other, HeaderMap::new(), b"garbage".to_vec()).await; // 2
+    direct.save_event(event(&one, 2)).await.unwrap(); // 3
+    put(direct, &one, HeaderMap::new(), b"garbage".to_vec()).await; // 4
+    for heard in [&mut ones, &mut twos] {
+        assert_eq!(next_event(heard).await.event().version(), 1.into());
+        let missed = filled(&behind.store, next_gap(heard).await).await;
+        assert_eq!(missed.len(), 1);
+        assert_eq!(missed[0].event().version(), 2.into());
+        let StoreError::Malformed(report) = next(heard).await.unwrap_err() else {
+            panic!("not malformed");
+        };
+        assert_eq!(report.position.sequence(), 4);
     }
 }
 

@@ -3,17 +3,27 @@
 use aether_core::{EventStoreExt as _, FeedFilter, Position, StoreError};
 use aether_store_jetstream::{JetStreamStore, StoredSubscription};
 
+use futures_util::StreamExt as _;
+
 use super::streams::jetstream_of;
-use crate::misconfigured;
-use crate::support::hearing::{end_of, listening, next_event, sending_store};
+use crate::support::hearing::{end_of, listening, next, next_event, sending_store};
 use crate::support::proxy::Proxy;
 use crate::support::{Streams, actor, event};
+use crate::{SECOND, misconfigured};
 
 /// The end of a subscription to a stream that was made anew: the position and the reason.
 async fn lost(heard: &mut StoredSubscription) -> (Position, String) {
     match end_of(heard).await {
         StoreError::PositionLost { position, reason } => (position, reason),
         other => panic!("another error: {other}"),
+    }
+}
+
+/// The same where nothing is given before it.
+async fn lost_at_once(heard: &mut StoredSubscription) -> (Position, String) {
+    match next(heard).await {
+        Err(StoreError::PositionLost { position, reason }) => (position, reason),
+        other => panic!("not its end: {other:?}"),
     }
 }
 
@@ -25,7 +35,7 @@ async fn make_anew(streams: &Streams, store: &JetStreamStore) -> JetStreamStore 
 
 #[tokio::test]
 async fn a_stream_that_is_made_anew_ends_a_subscription_and_its_events_are_not_given() {
-    for (saved, heard_before) in [(3, 2), (3, 0), (0, 1)] {
+    for (saved, heard_before) in [(3, 2), (3, 0), (0, 1), (0, 0)] {
         for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
             let streams = Streams::new("heard-remade");
             let store = sending_store(&streams).await;
@@ -41,8 +51,46 @@ async fn a_stream_that_is_made_anew_ends_a_subscription_and_its_events_are_not_g
             let anew = make_anew(&streams, &store).await;
             // Its sequences begin again: those of the first ones were given before.
             anew.save_event(event(&actor("order-2"), 1)).await.unwrap();
-            let (position, reason) = lost(&mut heard).await;
+            let (position, reason) = lost_at_once(&mut heard).await;
             assert_eq!(position.sequence(), u64::from(saved + heard_before));
+            assert!(reason.contains("made anew"), "{reason}");
+        }
+    }
+}
+
+/// Nothing that comes is in the place of what was heard, of an actor of whom nothing was.
+#[tokio::test]
+async fn a_stream_that_is_made_anew_and_has_come_farther_is_noticed_by_who_hears_a_part() {
+    let filters = [
+        FeedFilter::all().category("order"),
+        FeedFilter::all().actor(actor("order-2")),
+    ];
+    for (saved, heard_before) in [(3, 1), (3, 0), (0, 1), (0, 0)] {
+        for filter in &filters {
+            let streams = Streams::new("heard-farther");
+            let store = sending_store(&streams).await;
+            for version in 1..=saved {
+                let id = actor("order-1");
+                store.save_event(event(&id, version)).await.unwrap();
+            }
+            let (mut heard, _) = listening(&store, filter.clone()).await;
+            for version in 1..=heard_before {
+                let id = actor(&format!("order-{}", 1 + version));
+                store.save_event(event(&id, saved + version)).await.unwrap();
+                next_event(&mut heard).await;
+            }
+            // What was compared with the stream just now is believed for a second.
+            if heard_before > 0 {
+                let quiet = tokio::time::timeout(SECOND, heard.next()).await;
+                assert!(quiet.is_err(), "{quiet:?}");
+            }
+            let anew = make_anew(&streams, &store).await;
+            for version in 1..=saved + heard_before {
+                let id = actor("account-1");
+                anew.save_event(event(&id, version)).await.unwrap();
+            }
+            anew.save_event(event(&actor("order-2"), 1)).await.unwrap();
+            let (_, reason) = lost_at_once(&mut heard).await;
             assert!(reason.contains("made anew"), "{reason}");
         }
     }

@@ -26,7 +26,7 @@ pub(super) async fn republish(jetstream: &Context, stream: &str) {
     .await;
 }
 
-async fn change(jetstream: &Context, stream: &str, change: impl FnOnce(&mut Config)) {
+pub(super) async fn change(jetstream: &Context, stream: &str, change: impl FnOnce(&mut Config)) {
     let mut stream = jetstream.get_stream(stream).await.unwrap();
     let mut config = stream.info().await.unwrap().config.clone();
     change(&mut config);
