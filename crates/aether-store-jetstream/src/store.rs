@@ -186,18 +186,21 @@ impl JetStreamStore {
     /// let mut checkpoint = FeedStart::Beginning; // or after the position of the last event
     /// let mut stored = store.subscribe_stored(filter.clone());
     /// while let Some(heard) = stored.next().await {
-    ///     let before = match heard? {
+    ///     let gap = match heard? {
     ///         Heard::Event(recorded) => {
     ///             checkpoint = handle(recorded).await;
     ///             continue;
     ///         }
     ///         // What was stored before one listened, and what was missed since.
-    ///         Heard::Listening { from } => from,
-    ///         Heard::Gap(gap) => gap.before,
+    ///         Heard::Listening { from } => Gap {
+    ///             start: checkpoint,
+    ///             before: from,
+    ///             filter: filter.clone(),
+    ///         },
+    ///         Heard::Gap(gap) => gap,
     ///         Heard::Foreign { .. } => continue, // somebody else's
     ///     };
-    ///     let filter = filter.clone();
-    ///     let mut missed = store.fill(Gap { start: checkpoint, before, filter });
+    ///     let mut missed = store.fill(gap);
     ///     while let Some(recorded) = missed.next().await {
     ///         checkpoint = handle(recorded?).await;
     ///     }
@@ -208,19 +211,26 @@ impl JetStreamStore {
     ///
     /// # What is listened to, and what is not seen then
     ///
-    /// A filter of one actor or of one category is told to the server; of any other all commits
-    /// come, and those that don't pass are left out here.
+    /// A filter of one actor or of one category is told to the server; of any other, also of several
+    /// actors of one category, all commits come, and those that don't pass are left out here.
     ///
     /// - **Everything**, and **one actor**: whatever is missed is seen at the next message, by
     ///   its sequence or by that of the message before it on the subject.
     /// - **One category**: it is seen at the *same actor's* next commit, as a gap of that actor
-    ///   alone, and others' events come before it. So no one checkpoint says how far one has come,
-    ///   and `gap.start` and `gap.filter` are what is to be filled. It is not seen where more than
-    ///   16,384 other actors were heard meanwhile, or the connection was made anew before that
-    ///   commit came.
-    /// - A **last** message that was missed is seen when the next one comes, and not before. But
-    ///   after the connection was made anew the stream is asked how far it has come: there it is
-    ///   seen within a second.
+    ///   alone, and others' events come before it. So no one checkpoint says how far one has come:
+    ///   what is kept after such a gap was told, and before it was filled, passes over it when one
+    ///   begins again. It is not seen where more than 16,384 other actors were heard meanwhile, or
+    ///   the connection was made anew before that commit came.
+    /// - A **last** message that was missed is seen when the next one comes; and without one when
+    ///   the stream is asked how far it has come, which it is every 30 seconds (or three
+    ///   [deadlines](JetStreamConfig::deadline) where that is less). What it has come to and what
+    ///   is not heard until the next time is a gap: so after a minute at most. Of one category it
+    ///   is the last message of the whole category that shows so, not that of each actor. After the
+    ///   connection was made anew it is asked at once.
+    ///
+    /// The same question tells of a stream that sends no more, or was made anew, and of a listener
+    /// who is deaf without being told so: where the server has no room for another subscription,
+    /// say.
     ///
     /// Where the connection was made anew a gap may hold nothing, or events that were on their way
     /// and do not come any more. No event comes twice.
@@ -230,18 +240,30 @@ impl JetStreamStore {
     /// if nothing else is said); and, of several replicas, commits that are stored while another
     /// server becomes their leader.
     ///
+    /// **Where events expire** (or are removed) a gap begins with what is left, and its fill says
+    /// what of it has gone. Of one actor or category what was missed, and has expired before the
+    /// actor's next commit comes, is not said.
+    ///
+    /// **A stream that is made anew, or loses its end,** while the connection lives, is noticed at
+    /// the first message that does not fit what was heard, and otherwise after 30 seconds. Of a
+    /// category one of an actor of whom nothing was heard fits: the stream is asked about those once
+    /// a second, so for a second what is given may be of the new stream, with positions of the old
+    /// one.
+    ///
     /// # Who else can be heard
     ///
     /// Whoever may publish on `<stream>.stored.>`: the messages carry nothing that proves who sent
     /// them. What the stream can't have sent is [`Heard::Foreign`], but a whole forged message is
-    /// not told apart. Nobody needs that permission, the server sends without: deny it
-    /// (`docs/operations.md`). What decides something is to be read from the store.
+    /// not told apart: its events are given, and where its sequence is one that the stream has not
+    /// come to the subscription ends soon, as if the stream had lost its end. Nobody needs that
+    /// permission, the server sends without: deny it (`docs/operations.md`). What decides something
+    /// is to be read from the store.
     ///
     /// # Errors
     ///
     /// As items. After [`StoreError::Malformed`], of a message that is no commit of its actor,
     /// others follow; whether versions rise is left to reads and to the feed. Any other is the
-    /// end: [`StoreError::Misconfigured`] where the stream does not republish;
+    /// end: [`StoreError::Misconfigured`] where the stream does not republish, or does no more;
     /// [`StoreError::PermissionDenied`] where one may not listen (of a client that was
     /// [connected by somebody else](Self::with_client), denials are not heard, and it looks like a
     /// stream in which nothing is stored); [`StoreError::PositionLost`] where the stream was made
@@ -266,7 +288,13 @@ impl JetStreamStore {
     /// # Errors
     ///
     /// As items: those of the [feed](EventFeed::feed), and [`StoreError::PositionLost`] where the
-    /// stream does not come as far as the gap does. After [`StoreError::Malformed`] others follow.
+    /// stream does not come as far as the gap does. After [`StoreError::Malformed`] others follow;
+    /// the first one may say which messages of the gap have expired, or were removed, before it was
+    /// filled. A start that is a checkpoint, of an event that has expired itself, is refused as the
+    /// feed refuses it; that of a gap is where the subscription knew so when it told of it.
+    ///
+    /// What a filter of event types alone leaves out is read by the client: such a fill costs as
+    /// much as one of everything.
     ///
     /// It does nothing until it is polled; dropping it leaves nothing behind.
     #[must_use]

@@ -311,6 +311,43 @@ async fn a_message_that_comes_late_or_twice_is_not_given_again() {
     }
 }
 
+/// The server sends answers wherever it is told to: real commits, after others than they came after.
+#[tokio::test]
+async fn answers_that_somebody_lets_the_server_send_to_a_listener_are_foreign() {
+    let streams = Streams::new("heard-answers");
+    let store = sending_store(&streams).await;
+    let id = actor("order-1");
+    for version in 1..=3 {
+        store.save_event(event(&id, version)).await.unwrap();
+    }
+    let mut subscriptions = Vec::new();
+    for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+        subscriptions.push(listening(&store, filter).await.0);
+    }
+    let subject = store.events_subject(&id);
+    let several = format!(r#"{{"batch":2,"seq":1,"next_by_subj":"{subject}"}}"#);
+    let one = format!(r#"{{"last_by_subj":"{subject}"}}"#);
+    // Two and the end of them; one.
+    for (asked, answers) in [(several, 3), (one, 1)] {
+        let call = format!("$JS.API.DIRECT.GET.{}", store.events_stream());
+        let client = store.client();
+        client
+            .publish_with_reply(call, store.stored_subject(&id), asked.into())
+            .await
+            .unwrap();
+        for heard in &mut subscriptions {
+            for _ in 0..answers {
+                let reason = next_foreign(heard).await;
+                assert!(reason.contains("Nats-"), "{reason}");
+            }
+        }
+    }
+    store.save_event(event(&id, 4)).await.unwrap();
+    for heard in &mut subscriptions {
+        assert_eq!(next_event(heard).await.event().version(), 4.into());
+    }
+}
+
 /// It shows that nothing proves who has sent a message: that is for permissions to prevent.
 #[tokio::test]
 async fn a_whole_message_that_is_forged_is_not_told_apart_and_what_is_stored_is_not_changed_by_it()
