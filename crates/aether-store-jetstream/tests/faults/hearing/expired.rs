@@ -140,7 +140,7 @@ async fn what_of_a_gap_has_gone_is_reported_and_the_rest_is_given() {
 async fn a_gap_of_an_actor_begins_with_what_is_left_of_the_stream() {
     let streams = Streams::new("heard-floor");
     let proxy = Proxy::before(&streams.url).await;
-    let config = streams.config().retention(Retention::MaxAge(3 * SECOND));
+    let config = streams.config().retention(Retention::MaxAge(5 * SECOND));
     let direct = streams.store_with(config.clone().republish(true)).await;
     let store = JetStreamStore::connect(&proxy.url, config).await.unwrap();
     keep(&proxy, &[6, 9]);
