@@ -263,10 +263,10 @@ impl JetStreamStore {
     ///
     /// As items. After [`StoreError::Malformed`], of a message that is no commit of its actor,
     /// others follow; whether versions rise is left to reads and to the feed. Any other is the
-    /// end: [`StoreError::Misconfigured`] where the stream does not republish, or does no more;
-    /// [`StoreError::PermissionDenied`] where one may not listen (of a client that was
-    /// [connected by somebody else](Self::with_client), denials are not heard, and it looks like a
-    /// stream in which nothing is stored); [`StoreError::PositionLost`] where the stream was made
+    /// end: [`StoreError::Misconfigured`] where the stream does not republish, or does no more, or
+    /// is gone; [`StoreError::PermissionDenied`] where one may not listen (of a client that was
+    /// [connected by somebody else](Self::with_client), denials are not heard, and what is stored
+    /// comes as gaps, each a while after it was); [`StoreError::PositionLost`] where the stream was made
     /// anew, or has lost what was heard; [`StoreError::Closed`] with the connection; at the beginning
     /// [`StoreError::Unavailable`]. Once it listens it waits for the server as long as it takes.
     ///

@@ -76,6 +76,24 @@ async fn a_stream_that_is_made_anew_and_does_not_send_ends_a_subscription() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_deleted_ends_a_subscription() {
+    let streams = Streams::new("heard-deleted");
+    let direct = sending_store(&streams).await;
+    let store = impatient(&streams).await;
+    let mut subscriptions = Vec::new();
+    for filter in filters() {
+        subscriptions.push(listening(&store, filter).await.0);
+    }
+    let jetstream = jetstream_of(&direct);
+    jetstream.delete_stream(&streams.base).await.unwrap();
+    for heard in &mut subscriptions {
+        let error = end_of(heard).await;
+        let what = format!("stream {:?}", streams.base);
+        assert_eq!(misconfigured(&error), what, "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_last_message_that_is_lost_is_missed_though_nothing_follows() {
     let behind = behind("lost-last", SECOND).await;
     let direct = &behind.direct;
