@@ -104,7 +104,7 @@ fn expired(store: &Shared, start: FeedStart, last: u64) -> ReplayError {
     let incarnation = store.ledger.incarnation;
     incarnation.malformed_at(
         last,
-        format!("messages {from} to {last} have expired or were removed, and were missed"),
+        format!("messages {from} to {last} have expired or were removed before the gap was filled"),
     )
 }
 
