@@ -96,6 +96,9 @@ struct Feed {
     /// With a filter: the least place behind which nothing was given since it was last asked
     /// whether the stream's beginning is before it.
     unproved: Option<u64>,
+    /// With a filter: everything up to this was there to be given, before another consumer began
+    /// in front of it.
+    proved_before: u64,
     /// It began with the first message that there is, and was not seen ahead of the stream's
     /// beginning since: what expires before it comes is not missing.
     at_edge: bool,
@@ -147,6 +150,7 @@ impl Feed {
             catches_up_at: None,
             order: Order::new(false),
             unproved: None,
+            proved_before: 0,
             at_edge: false,
             beginning_checked: None,
             quiet_since: None,
@@ -203,6 +207,11 @@ impl Feed {
         self.subjects == Subjects::All
     }
 
+    /// What expires up to there was given, or does not pass.
+    fn proved(&self) -> u64 {
+        self.looked.max(self.proved_before)
+    }
+
     /// Takes in what the consumer gives.
     async fn take(&mut self, given: Given) -> Result<(), StoreError> {
         let (next, stored) = match given {
@@ -215,8 +224,8 @@ impl Feed {
                 "message {next} where one after {looked} was due"
             )));
         }
-        if next > self.looked + 1 {
-            self.unproved.get_or_insert(self.looked);
+        if next > self.proved() + 1 {
+            self.unproved.get_or_insert(self.proved());
         }
         match self.everything_passes() {
             true if next > self.looked + 1 => self.report_hole(next).await?,

@@ -27,7 +27,7 @@ const OUTDATED_BEFORE_DOUBT: u32 = 2;
 const OUTDATED_BEFORE_GONE: u32 = 5;
 /// How long an old leader may answer beside a new one: a little less than the default deadline, and as
 /// long as the longest election that was seen.
-const OUTDATED_MAX: Duration = Duration::from_secs(9);
+pub(crate) const OUTDATED_MAX: Duration = Duration::from_secs(9);
 /// How often one server is asked for what another may know better.
 const ASKED_MAX: u32 = 3;
 
@@ -180,8 +180,7 @@ impl<S: Server> Reader<'_, S> {
             last_by_subj: self.subject,
         };
         let at_least = floor.map_or(0, |floor| floor.sequence);
-        let asked_since = Instant::now();
-        let mut outdated = 0;
+        let (mut outdated, mut since) = (0, None);
         loop {
             let fault = match self.server.message(wanted, patience).await {
                 Ok(Some(stored)) if stored.sequence >= at_least => {
@@ -202,8 +201,12 @@ impl<S: Server> Reader<'_, S> {
             if !fault.may_pass() {
                 return Err(fault.into_store_error(ACTION, &self.ledger.names.events_stream));
             }
+            // Since somebody said so first: while nobody answers, nothing is known.
+            if matches!(fault, Fault::Unreadable { .. }) {
+                since.get_or_insert_with(Instant::now);
+            }
             if !patience.pause().await {
-                return Err(self.out_of_patience(fault, asked_since));
+                return Err(self.out_of_patience(fault, since.unwrap_or_else(Instant::now)));
             }
             self.ledger.observer.rereads(&fault);
             tracing::debug!(subject = self.subject, %fault, "reading the last message again");
@@ -427,8 +430,8 @@ impl<S: Server> Reader<'_, S> {
 
     /// That messages are counted and none is found are two answers. Of several replicas they may
     /// come from an old leader and from a new one: there it has to last longer than that does.
-    fn out_of_patience(&self, fault: Fault, asked_since: Instant) -> StoreError {
-        let lasted = !self.ledger.replicated || asked_since.elapsed() >= OUTDATED_MAX;
+    fn out_of_patience(&self, fault: Fault, said_since: Instant) -> StoreError {
+        let lasted = !self.ledger.replicated || said_since.elapsed() >= OUTDATED_MAX;
         match fault {
             Fault::Unreadable { messages } if lasted => {
                 let reason = format!(
@@ -506,9 +509,8 @@ impl<S: Server> Reader<'_, S> {
         counted: u64,
         patience: &mut Patience,
     ) -> Result<NewestMessage, StoreError> {
-        let asked_since = Instant::now();
         let mut counted = counted;
-        let mut emptied = 0;
+        let (mut emptied, mut since) = (0, None);
         loop {
             let newest = self.newest_message(self.floor(), patience).await?;
             if counted == 0 || !matches!(newest, NewestMessage::Nothing) {
@@ -517,9 +519,10 @@ impl<S: Server> Reader<'_, S> {
             // The count and this come from two servers, and this one knows less; or they have been
             // removed meanwhile, and then both say so, again and again.
             let fault = Fault::Unreadable { messages: counted };
+            let since = *since.get_or_insert_with(Instant::now);
             self.ledger.observer.rereads(&fault);
             if !patience.pause().await {
-                return Err(self.out_of_patience(fault, asked_since));
+                return Err(self.out_of_patience(fault, since));
             }
             match self.count(patience).await? {
                 0 => {
@@ -547,8 +550,7 @@ impl<S: Server> Reader<'_, S> {
         tail: u64,
         patience: &mut Patience,
     ) -> Result<(u64, Option<u64>), StoreError> {
-        let asked_since = Instant::now();
-        let (mut counted, mut asked) = (0, 0);
+        let (mut counted, mut asked, mut since) = (0, 0, None);
         loop {
             counted = self.count(patience).await?.max(counted);
             let newest = self.newest_message(self.floor(), patience).await?;
@@ -558,7 +560,9 @@ impl<S: Server> Reader<'_, S> {
                 return Ok((counted, Some(newest.sequence)));
             }
             asked += 1;
-            let lasted = !self.ledger.replicated || asked_since.elapsed() >= OUTDATED_MAX;
+            // Since there were answers: while nobody says anything, nothing is known.
+            let since: &mut Instant = since.get_or_insert_with(Instant::now);
+            let lasted = !self.ledger.replicated || since.elapsed() >= OUTDATED_MAX;
             if asked >= ASKED_MAX && lasted {
                 return Ok((counted, None));
             }

@@ -437,8 +437,13 @@ impl Replay {
             return Ok(());
         }
         if self.from == after {
-            let snapshot = snapshot::latest(&self.store, &self.actor_id).await;
-            if matches!(snapshot, Ok(Some(snapshot)) if snapshot.version() >= after) {
+            let snapshot = match snapshot::latest(&self.store, &self.actor_id).await {
+                Ok(snapshot) => snapshot,
+                Err(StoreError::Malformed(_)) => None,
+                // Nothing is known of it then.
+                Err(error) => return Err(error),
+            };
+            if snapshot.is_some_and(|snapshot| snapshot.version() >= after) {
                 return Ok(());
             }
         }

@@ -1,5 +1,7 @@
 //! What a feed asks the server for beside its consumer.
 
+use std::time::Duration;
+
 use aether_core::{Position, StoreError};
 use tokio::time::Instant;
 
@@ -10,10 +12,13 @@ use crate::errors::Fault;
 use crate::ledger::Age;
 use crate::link::Wanted;
 use crate::message::Stored;
+use crate::newest::OUTDATED_MAX;
 use crate::server::Server as _;
 
 /// How often a server has to say less than is known before it is believed.
 const BELIEVED_AFTER: u32 = 3;
+/// How often it is asked again meanwhile.
+const DOUBTED_EVERY: Duration = Duration::from_millis(100);
 
 impl Feed {
     /// The message with this sequence, from the leader.
@@ -32,26 +37,31 @@ impl Feed {
     }
 
     /// What the leader says of the stream, which had this sequence: of several replicas, one that
-    /// says less is not the leader any more. But not for longer than a call has patience.
+    /// says less is not the leader any more. But not for longer than one may take itself for it,
+    /// counted from when it first said so: while nobody answers, nothing is known.
     pub(super) async fn look(&mut self, known: u64) -> Result<StreamState, StoreError> {
         let store = self.store.clone();
         let ledger = &store.ledger;
-        let begun = Instant::now();
-        let mut doubted = 0;
+        let mut doubted: Option<(Instant, u32)> = None;
         loop {
             let fault = match store.server.state("", 0, &self.patience).await {
                 Ok(state) => match ledger.age_of(state.created) {
                     Age::Same => {
-                        let believed =
-                            doubted >= BELIEVED_AFTER && begun.elapsed() >= ledger.deadline;
                         // There may be other requests to come: they have their own time.
                         self.patience.renew();
-                        if state.last >= known || !ledger.replicated || believed {
+                        if state.last >= known || !ledger.replicated {
                             return Ok(state);
                         }
-                        doubted += 1;
+                        let (since, times) = doubted.get_or_insert((Instant::now(), 0));
+                        *times += 1;
+                        if *times > BELIEVED_AFTER && since.elapsed() >= OUTDATED_MAX {
+                            return Ok(state);
+                        }
                         let last = state.last;
-                        Fault::Garbled(format!("the last message is {last}, and {known} was there"))
+                        let text = format!("the last message is {last}, and {known} was there");
+                        ledger.observer.rereads(&Fault::Garbled(text));
+                        tokio::time::sleep(DOUBTED_EVERY).await;
+                        continue;
                     }
                     Age::Earlier => Fault::Garbled("of an earlier stream".to_owned()),
                     Age::Replaced => {
@@ -59,7 +69,10 @@ impl Feed {
                         return Err(self.lost("the stream was deleted and made anew".to_owned()));
                     }
                 },
-                Err(fault) => fault,
+                Err(fault) => {
+                    doubted = None;
+                    fault
+                }
             };
             self.wait_after(fault).await?;
         }
@@ -69,7 +82,7 @@ impl Feed {
     ///
     /// What is gone before a feed from the beginning has come to it is not missing.
     pub(super) fn check_beginning(&mut self, state: &StreamState) -> Result<(), StoreError> {
-        let unproved = self.unproved.take().unwrap_or(self.looked);
+        let unproved = self.unproved.take().unwrap_or(self.proved());
         if state.first <= unproved + 1 {
             self.at_edge &= self.everything_passes();
             return Ok(());

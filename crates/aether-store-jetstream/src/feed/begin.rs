@@ -7,6 +7,8 @@ use super::subjects::Subjects;
 use super::{Feed, Phase};
 use crate::decide::StreamState;
 use crate::message::{Stored, is_behind_a_message};
+use crate::newest::OUTDATED_MAX;
+use crate::patience::Patience;
 
 impl Feed {
     /// Finds the place to begin at and the end of what is there.
@@ -56,7 +58,7 @@ impl Feed {
             return Err(lost(reason.to_owned()));
         }
         let sequence = position.sequence();
-        let mut doubts = ledger.patience();
+        let mut doubts = None;
         loop {
             let state = self
                 .look(ledger.mark())
@@ -95,6 +97,7 @@ impl Feed {
                 }
             };
             // An old leader may not know of it.
+            let doubts = doubts.get_or_insert_with(|| Patience::new(OUTDATED_MAX));
             if !ledger.replicated || !doubts.pause().await {
                 return Err(lost(doubt));
             }

@@ -13,6 +13,8 @@ use crate::server::Server as _;
 
 /// After so many consumers in a row that have given nothing the next message is read by itself.
 const BARREN_BEFORE_ALONE: u32 = 2;
+/// How many messages that don't pass are gone by at once, one by one.
+const STEPS_ALONE: u32 = 256;
 /// After so many requests for a consumer without an answer another one is asked for; for that one
 /// twice as many.
 const ASKS_BEFORE_ANOTHER: u32 = 3;
@@ -82,17 +84,18 @@ impl Feed {
                 )));
             }
         }
+        self.proved_before = self.proved().min(state.last);
         self.looked = match self.everything_passes() {
             true => self.looked,
             false => sure.max(state.first.saturating_sub(1)),
         };
         if self.barren >= BARREN_BEFORE_ALONE
-            && let Some(stored) = self.next_alone().await
+            && let Some(given) = self.next_alone().await
         {
             // Then a consumer is tried again, and if it is of no use, the next one by itself.
             self.barren = BARREN_BEFORE_ALONE - 1;
             let barren = self.barren;
-            self.take(Given::Message(stored)).await?;
+            self.take(given).await?;
             self.barren = barren;
             return Ok(());
         }
@@ -103,22 +106,52 @@ impl Feed {
     ///
     /// That answer has the headers in base64. As a consumer gives them, headers that are none end
     /// the connection, each time.
-    async fn next_alone(&self) -> Option<Stored> {
+    async fn next_alone(&self) -> Option<Given> {
         let all = self.store.ledger.names.events_subjects();
+        let from = self.looked + 1;
         let subjects = match &self.subjects {
             Subjects::Only(subjects) => &subjects[..],
             Subjects::All | Subjects::None => std::slice::from_ref(&all),
         };
-        let next = subjects.iter().map(|subject| {
-            let wanted = Wanted::Next {
-                seq: self.looked + 1,
-                next_by_subj: subject,
-            };
-            self.store.server.message(wanted, &self.patience)
-        });
+        let next = subjects.iter().map(|subject| self.next_on(subject, from));
         let next: Result<Vec<_>, Fault> = join_all(next).await.into_iter().collect();
-        let next = next.ok()?.into_iter().flatten();
+        let next = next.ok()?;
+        // Who has a later message for one subject knew of all before it. Who has none may be an
+        // old leader, beside a new one who answered for another subject.
+        let is_sure = !self.store.ledger.replicated || next.len() == 1;
+        if !is_sure && next.iter().any(Option::is_none) {
+            return self.step_alone(&all, from).await;
+        }
+        let next = next.into_iter().flatten();
         next.min_by_key(|stored| stored.sequence)
+            .map(Given::Message)
+    }
+
+    /// The same, message by message, whether or not they pass: each answer is one server's.
+    async fn step_alone(&self, all: &str, from: u64) -> Option<Given> {
+        let mut up_to = None;
+        for _ in 0..STEPS_ALONE {
+            let Some(stored) = self
+                .next_on(all, up_to.unwrap_or(from - 1) + 1)
+                .await
+                .ok()?
+            else {
+                break;
+            };
+            if self.subjects.may_have(&stored.subject) {
+                return Some(Given::Message(stored));
+            }
+            up_to = Some(stored.sequence);
+        }
+        up_to.map(|up_to| Given::Nothing { up_to })
+    }
+
+    async fn next_on(&self, subject: &str, from: u64) -> Result<Option<Stored>, Fault> {
+        let wanted = Wanted::Next {
+            seq: from,
+            next_by_subj: subject,
+        };
+        self.store.server.message(wanted, &self.patience).await
     }
 
     /// Makes a consumer that begins with this sequence.

@@ -49,6 +49,19 @@ impl Subjects {
         }
     }
 
+    /// Whether a message on this subject is given to the feed.
+    pub(crate) fn may_have(&self, subject: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            // The last token alone may be a wildcard.
+            Self::Only(subjects) => subjects.iter().any(|only| match only.strip_suffix('*') {
+                Some(category) => subject.starts_with(category),
+                None => subject == only,
+            }),
+        }
+    }
+
     /// As the server is told them, where none means all.
     pub(crate) fn as_slice(&self) -> &[String] {
         match self {
@@ -98,6 +111,24 @@ mod tests {
         assert_eq!(of(&named), only(&["s.events.order.*"]));
         let none = FeedFilter::all().category("account");
         assert_eq!(of(&none.actor(actor("order-1"))), Subjects::None);
+    }
+
+    #[test]
+    fn a_message_is_given_where_its_subject_is_one_of_them() {
+        let (order, account) = ("s.events.order.order-1", "s.events.account.account-1");
+        let rows = [
+            (FeedFilter::all(), [true, true]),
+            (FeedFilter::all().category(""), [false, false]),
+            (FeedFilter::all().category("order"), [true, false]),
+            (FeedFilter::all().category("ord"), [false, false]),
+            (FeedFilter::all().actor(actor("order-1")), [true, false]),
+            (FeedFilter::all().actor(actor("order-12")), [false, false]),
+        ];
+        for (filter, expected) in rows {
+            let subjects = of(&filter);
+            let found = [order, account].map(|subject| subjects.may_have(subject));
+            assert_eq!(found, expected, "{filter:?}");
+        }
     }
 
     #[test]

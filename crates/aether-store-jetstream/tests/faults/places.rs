@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aether_core::{
-    ActorId, Commit, Event, EventStore as _, EventStoreExt as _, StoreError, StoreErrorKind,
-    Version,
+    ActorId, ActorSnapshot, Commit, Event, EventStore as _, EventStoreExt as _, SnapshotStore as _,
+    StoreError, StoreErrorKind, Version,
 };
 use aether_store_jetstream::async_nats::jetstream;
-use aether_store_jetstream::{JetStreamStore, Retention};
+use aether_store_jetstream::{JetStreamConfig, JetStreamStore, Retention};
 use futures_util::StreamExt as _;
 
 use crate::SECOND;
@@ -159,33 +159,84 @@ async fn what_does_not_follow_at_a_place_is_read_by_the_subject() {
     }
 }
 
+/// Five events of an actor that expire when somebody says so.
+struct Expiring {
+    streams: Streams,
+    events: jetstream::stream::Stream,
+    config: JetStreamConfig,
+    id: ActorId,
+}
+
+impl Expiring {
+    async fn new(what: &str) -> Self {
+        let streams = Streams::new(what);
+        let jetstream = jetstream::new(streams.client().await);
+        // One from which messages can be removed: nobody waits a year.
+        let events = jetstream::stream::Config {
+            name: streams.base.clone(),
+            subjects: vec![format!("{}.events.*.*", streams.base)],
+            max_age: Retention::ONE_YEAR.max_age().unwrap(),
+            discard: jetstream::stream::DiscardPolicy::New,
+            allow_direct: true,
+            ..jetstream::stream::Config::default()
+        };
+        let events = jetstream.create_stream(events).await.unwrap();
+        let config = streams.config().retention(Retention::ONE_YEAR);
+        let config = config.request_timeout(SECOND / 5).deadline(5 * SECOND);
+        let direct = JetStreamStore::connect(&streams.url, config.clone());
+        let direct = direct.await.unwrap();
+        let id = actor("order-1");
+        for version in 1..=5 {
+            direct.save_event(event(&id, version)).await.unwrap();
+        }
+        let heads = config.heads_stream().unwrap();
+        let heads = jetstream.get_stream(heads).await.unwrap();
+        let copied = async || heads.get_info().await.unwrap().state.last_sequence >= 5;
+        crate::support::eventually("every commit is copied", copied).await;
+
+        Self {
+            streams,
+            events,
+            config,
+            id,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_that_can_not_be_asked_for_does_not_make_a_history_truncated() {
+    let Expiring {
+        streams,
+        events,
+        config,
+        id,
+    } = Expiring::new("covered").await;
+    let proxy = Proxy::before(&streams.url).await;
+    let store = JetStreamStore::connect(&proxy.url, config).await.unwrap();
+    let snapshot = ActorSnapshot::new(&id, 5.into(), &"state").unwrap();
+    store.save_snapshot(snapshot).await.unwrap();
+    events.purge().await.unwrap();
+    let covered = store.get_events(&id, 5.into()).await.unwrap();
+    assert_eq!(covered, []);
+    proxy.rule(|published| {
+        let is_asked = published.subject.contains(".GET.");
+        match is_asked && published.subject.contains("snapshots") {
+            true => Action::Lose,
+            false => Action::Pass,
+        }
+    });
+    let error = store.get_events(&id, 5.into()).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_history_that_expires_while_its_places_are_left_is_truncated_and_not_short() {
-    let streams = Streams::new("expiring");
-    let jetstream = jetstream::new(streams.client().await);
-    // One from which messages can be removed: nobody waits a year.
-    let events = jetstream::stream::Config {
-        name: streams.base.clone(),
-        subjects: vec![format!("{}.events.*.*", streams.base)],
-        max_age: Retention::ONE_YEAR.max_age().unwrap(),
-        discard: jetstream::stream::DiscardPolicy::New,
-        allow_direct: true,
-        ..jetstream::stream::Config::default()
-    };
-    let events = jetstream.create_stream(events).await.unwrap();
-    let config = streams.config().retention(Retention::ONE_YEAR);
-    let config = config.request_timeout(SECOND / 5).deadline(5 * SECOND);
-    let direct = JetStreamStore::connect(&streams.url, config.clone());
-    let direct = direct.await.unwrap();
-    let id = actor("order-1");
-    for version in 1..=5 {
-        direct.save_event(event(&id, version)).await.unwrap();
-    }
-    let heads = config.heads_stream().unwrap();
-    let heads = jetstream.get_stream(heads).await.unwrap();
-    let copied = async || heads.get_info().await.unwrap().state.last_sequence >= 5;
-    crate::support::eventually("every commit is copied", copied).await;
-
+    let Expiring {
+        streams,
+        events,
+        config,
+        id,
+    } = Expiring::new("expiring").await;
     let proxy = Proxy::before(&streams.url).await;
     let store = JetStreamStore::connect(&proxy.url, config).await.unwrap();
     let asked = Arc::new(AtomicUsize::new(0));

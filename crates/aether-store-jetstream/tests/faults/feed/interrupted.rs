@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use aether_core::{
     EventFeed as _, EventStoreExt as _, FeedFilter, FeedItem, FeedStart, StoreErrorKind as Kind,
@@ -214,6 +215,83 @@ async fn an_old_leader_does_not_tell_a_feed_that_it_has_caught_up() {
     let (seen, _) = until_caught_up(&mut all_of(&store)).await;
     assert_eq!(seen.len(), 3);
     assert_eq!(outdated.load(Ordering::SeqCst), 3);
+}
+
+/// Longer than a call has patience, and less long than one may take itself for the leader.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_leader_is_not_the_end_of_a_feed_that_has_begun() {
+    let behind = behind_a_proxy("feed-deposed", 10 * SECOND).await;
+    let id = actor("order-1");
+    let store = behind.fresh_replicated().await;
+    for version in 1..=3 {
+        store.save_event(event(&id, version)).await.unwrap();
+    }
+    let mut feed = all_of(&store);
+    until_caught_up(&mut feed).await;
+    let created = created(&behind.direct).await;
+    let asked = format!("STREAM.INFO.{}", store.events_stream());
+    let mut since = None;
+    let outdated = Arc::new(AtomicUsize::new(0));
+    let counted = outdated.clone();
+    behind.proxy.rule(move |published| {
+        if !published.subject.ends_with(&asked) {
+            return Action::Pass;
+        }
+        let since: &mut Instant = since.get_or_insert_with(Instant::now);
+        if since.elapsed() > 7 * SECOND {
+            return Action::Pass;
+        }
+        counted.fetch_add(1, Ordering::SeqCst);
+        let state = r#""state":{"messages":1,"bytes":1,"first_seq":1,"last_seq":1}"#;
+        Action::Answer(format!(r#"{{"created":"{created}",{state}}}"#))
+    });
+    remove_consumers(&behind.direct).await;
+    behind.direct.save_event(event(&id, 4)).await.unwrap();
+    assert_eq!(next_event(&mut feed).await.event().version(), 4.into());
+    let outdated = outdated.load(Ordering::SeqCst);
+    assert!((5..200).contains(&outdated), "asked {outdated} times");
+}
+
+/// An old leader has nothing of one category, the new one something of the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_of_two_servers_do_not_make_a_feed_pass_over_an_event() {
+    let behind = behind_a_proxy("feed-between", 10 * SECOND).await;
+    let store = behind.fresh_replicated().await;
+    let filter = FeedFilter::all().category("account").category("order");
+    let mut feed = store.feed(FeedStart::Now, filter);
+    until_caught_up(&mut feed).await;
+    let outdated = Arc::new(AtomicUsize::new(0));
+    let counted = outdated.clone();
+    behind.proxy.rule(move |published| {
+        let body = String::from_utf8_lossy(&published.bytes);
+        // Consumers give nothing: what is asked of them is refused at once.
+        if published.subject.contains("CONSUMER.MSG.NEXT") {
+            let refused = r#"{"batch":1,"expires":1000000,"idle_heartbeat":1000000000}"#;
+            return Action::Replace(refused.to_owned());
+        }
+        if published.subject.contains("STREAM.MSG.GET") && body.contains("events.account.*") {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let none = r#"{"code":404,"err_code":10037,"description":"no message found"}"#;
+            return Action::Answer(format!(r#"{{"error":{none}}}"#));
+        }
+        Action::Pass
+    });
+    // It has been asked already.
+    remove_consumers(&behind.direct).await;
+    let reading = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            seen.push(next_event(&mut feed).await.event().actor_id().to_string());
+        }
+        seen
+    });
+    for id in ["other-1", "account-1", "order-1"] {
+        let event = event(&actor(id), 1);
+        behind.direct.save_event(event).await.unwrap();
+    }
+    let seen = tokio::time::timeout(20 * SECOND, reading).await;
+    assert_eq!(seen.unwrap().unwrap(), ["account-1", "order-1"]);
+    assert!(outdated.load(Ordering::SeqCst) > 0, "nobody was asked");
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! A feed that can't go on from where it was says so, and is not silent about what it has lost.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use aether_core::{
     ActorId, EventFeed as _, EventStoreExt as _, FeedFilter, FeedItem, FeedStart, Position,
     StoreError, StoreErrorKind as Kind,
@@ -14,7 +17,7 @@ use crate::support::behind::{behind_a_proxy, created};
 use crate::support::feed::{
     all_of, end_of, everything, next_event, remove_consumers, until_caught_up,
 };
-use crate::support::proxy::Action;
+use crate::support::proxy::{Action, Proxy};
 use crate::support::{Streams, actor, event, eventually};
 
 /// A store on a stream that can be purged, with one commit of each of these actors, in turns.
@@ -201,6 +204,41 @@ async fn a_feed_on_a_stream_that_is_gone_names_it() {
 }
 
 /// Many actors with one commit each: none of them says later what was before.
+/// Before its next consumer a feed goes back to the last event that passed, to see whether others
+/// are in the place of what came then. What it had been by already may have gone meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_did_not_pass_and_goes_while_a_feed_goes_on_is_not_missing() {
+    let streams = Streams::new("feed-by");
+    let direct = purgeable(&streams, &[], 0).await;
+    let proxy = Proxy::before(&streams.url).await;
+    let config = streams.config().request_timeout(SECOND / 5);
+    let store = JetStreamStore::connect(&proxy.url, config).await.unwrap();
+    let filter = FeedFilter::all().category("order");
+    let mut feed = store.feed(FeedStart::Now, filter);
+    until_caught_up(&mut feed).await;
+    save(&direct, &[actor("account-1")], 1..=100).await;
+    // A heartbeat says that none of them passes.
+    let nothing = tokio::time::timeout(2 * SECOND, feed.next()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+    purge_up_to(&direct, 51).await;
+    let asked = Arc::new(AtomicBool::new(false));
+    let hears = asked.clone();
+    proxy.rule(move |published| {
+        let creates = published.subject.contains("CONSUMER.CREATE");
+        hears.fetch_or(creates, Ordering::SeqCst);
+        Action::Pass
+    });
+    let reading = tokio::spawn(async move { next_event(&mut feed).await });
+    remove_consumers(&direct).await;
+    let is_asked = async || asked.load(Ordering::SeqCst);
+    eventually("another consumer is asked for", is_asked).await;
+    purge_up_to(&direct, 61).await;
+    tokio::time::sleep(SECOND + SECOND / 5).await;
+    let id = actor("order-1");
+    direct.save_event(event(&id, 1)).await.unwrap();
+    assert_eq!(reading.await.unwrap().event().actor_id(), &id);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_purge_right_after_a_feed_began_is_noticed_with_a_filter() {
     let streams = Streams::new("feed-early");
