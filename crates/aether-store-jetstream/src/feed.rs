@@ -277,19 +277,33 @@ impl Feed {
 
     /// Where all messages pass, none comes between what was looked at and this one: something is
     /// missing.
+    ///
+    /// But whoever has the consumer may be a replica whose disk is damaged, or one that has let
+    /// something expire a little sooner: what the leader still has is given.
     async fn report_hole(&mut self, next: u64) -> Result<(), StoreError> {
         self.patience.renew();
         let state = self.look(self.looked).await?;
         self.check_beginning(&state)?;
-        if next > self.looked + 1 {
-            let (first, last) = (self.looked + 1, next - 1);
-            let missing = match first == last {
-                true => format!("message {first} is"),
-                false => format!("messages {first} to {last} are"),
-            };
-            let incarnation = self.store.ledger.incarnation;
-            let reason = format!("{missing} not given by the server: damaged or removed");
-            self.report(incarnation.malformed_at(last, reason));
+        while next > self.looked + 1 {
+            let from = self.looked + 1;
+            let there = self.next_stored(from).await?;
+            let there = there.filter(|there| (from..next).contains(&there.sequence));
+            let up_to = there.as_ref().map_or(next, |there| there.sequence);
+            if from < up_to {
+                let (first, last) = (from, up_to - 1);
+                let missing = match first == last {
+                    true => format!("message {first} is"),
+                    false => format!("messages {first} to {last} are"),
+                };
+                let incarnation = self.store.ledger.incarnation;
+                let reason = format!("{missing} not given by the server: damaged or removed");
+                self.report(incarnation.malformed_at(last, reason));
+            }
+            self.looked = up_to.min(next - 1);
+            if let Some(there) = there {
+                self.read(&there);
+                self.last = Some(there);
+            }
         }
         Ok(())
     }

@@ -192,6 +192,7 @@ mod consumer;
 mod decide;
 mod denials;
 mod direct_get;
+mod doubt;
 mod errors;
 mod feed;
 mod fields;

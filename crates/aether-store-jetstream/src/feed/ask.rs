@@ -1,24 +1,16 @@
 //! What a feed asks the server for beside its consumer.
 
-use std::time::Duration;
-
 use aether_core::{Position, StoreError};
-use tokio::time::Instant;
 
 use super::order::Order;
 use super::{ACTION, Feed};
 use crate::decide::StreamState;
+use crate::doubt::Doubt;
 use crate::errors::Fault;
 use crate::ledger::Age;
 use crate::link::Wanted;
 use crate::message::Stored;
-use crate::newest::OUTDATED_MAX;
 use crate::server::Server as _;
-
-/// How often a server has to say less than is known before it is believed.
-const BELIEVED_AFTER: u32 = 3;
-/// How often it is asked again meanwhile.
-const DOUBTED_EVERY: Duration = Duration::from_millis(100);
 
 impl Feed {
     /// The message with this sequence, from the leader.
@@ -36,13 +28,30 @@ impl Feed {
         }
     }
 
+    /// The first message from a sequence on that the leader has and can read.
+    pub(super) async fn next_stored(&mut self, from: u64) -> Result<Option<Stored>, StoreError> {
+        let store = self.store.clone();
+        let all = store.ledger.names.events_subjects();
+        let wanted = Wanted::Next {
+            seq: from,
+            next_by_subj: &all,
+        };
+        loop {
+            match store.server.message(wanted, &self.patience).await {
+                Ok(stored) => return Ok(stored),
+                Err(fault) if fault.code().is_some() => return Ok(None),
+                Err(fault) => self.wait_after(fault).await?,
+            }
+        }
+    }
+
     /// What the leader says of the stream, which had this sequence: of several replicas, one that
     /// says less is not the leader any more. But not for longer than one may take itself for it,
     /// counted from when it first said so: while nobody answers, nothing is known.
     pub(super) async fn look(&mut self, known: u64) -> Result<StreamState, StoreError> {
         let store = self.store.clone();
         let ledger = &store.ledger;
-        let mut doubted: Option<(Instant, u32)> = None;
+        let mut doubt = Doubt::new();
         loop {
             let fault = match store.server.state("", 0, &self.patience).await {
                 Ok(state) => match ledger.age_of(state.created) {
@@ -52,15 +61,12 @@ impl Feed {
                         if state.last >= known || !ledger.replicated {
                             return Ok(state);
                         }
-                        let (since, times) = doubted.get_or_insert((Instant::now(), 0));
-                        *times += 1;
-                        if *times > BELIEVED_AFTER && since.elapsed() >= OUTDATED_MAX {
-                            return Ok(state);
-                        }
                         let last = state.last;
                         let text = format!("the last message is {last}, and {known} was there");
                         ledger.observer.rereads(&Fault::Garbled(text));
-                        tokio::time::sleep(DOUBTED_EVERY).await;
+                        if doubt.is_over().await {
+                            return Ok(state);
+                        }
                         continue;
                     }
                     Age::Earlier => Fault::Garbled("of an earlier stream".to_owned()),
@@ -70,7 +76,7 @@ impl Feed {
                     }
                 },
                 Err(fault) => {
-                    doubted = None;
+                    doubt.nobody_answers();
                     fault
                 }
             };

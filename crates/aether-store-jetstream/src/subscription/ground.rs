@@ -6,19 +6,17 @@ use aether_core::{Position, StoreError, Timestamp};
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::stream::Config;
 use serde::Deserialize;
-use tokio::time::Instant;
 
 use super::course::Tip;
+use crate::doubt::Doubt;
 use crate::errors::{Fault, misconfigured};
 use crate::ledger::Age;
 use crate::link::Wanted;
+use crate::newest::OUTDATED_MAX;
 use crate::patience::Patience;
 use crate::server::nanos;
 use crate::store::Shared;
 use crate::stream_config::{republish, shown_republish};
-
-/// How often a server has to say less than is known before it is believed.
-const BELIEVED_AFTER: u32 = 3;
 
 /// What the stream is now.
 #[derive(Debug)]
@@ -63,16 +61,16 @@ impl Ground {
     }
 
     /// What the leader says of the stream, which has come to this sequence: of several replicas,
-    /// one that says less is not the leader any more. But not for longer than a call has patience.
+    /// one that says less is not the leader any more. But not for longer than one may take itself
+    /// for it.
     ///
     /// An error says that nothing goes on from this place.
     pub(super) async fn look(&mut self, known: u64, from: Position) -> Result<State, StoreError> {
-        let patience = self.store.ledger.deadline;
-        self.look_for(known, patience, from).await
+        self.look_for(known, OUTDATED_MAX, from).await
     }
 
     /// The same where it is not sure that the stream has come as far: who says less is believed
-    /// after so long.
+    /// after he has said so for so long.
     pub(super) async fn look_for(
         &mut self,
         known: u64,
@@ -81,22 +79,20 @@ impl Ground {
     ) -> Result<State, StoreError> {
         let store = self.store.clone();
         let ledger = &store.ledger;
-        let begun = Instant::now();
-        let mut doubted = 0;
+        let mut doubted = Doubt::lasting(doubt);
         loop {
             let fault = match self.ask().await {
                 Ok((created, state)) => match ledger.age_of(created) {
                     Age::Same => {
-                        let believed = doubt.is_zero()
-                            || doubted >= BELIEVED_AFTER && begun.elapsed() >= doubt;
                         // There may be other requests to come: they have their own time.
                         self.patience.renew();
-                        let last = state.last.sequence;
-                        if last >= known || !ledger.replicated || believed {
+                        if state.last.sequence >= known || !ledger.replicated || doubt.is_zero() {
                             return Ok(state);
                         }
-                        doubted += 1;
-                        Fault::Garbled(format!("the last message is {last}, and {known} was there"))
+                        if doubted.is_over().await {
+                            return Ok(state);
+                        }
+                        continue;
                     }
                     Age::Earlier => Fault::Garbled("of an earlier stream".to_owned()),
                     Age::Replaced => {
@@ -108,7 +104,11 @@ impl Ground {
                         });
                     }
                 },
-                Err(fault) => fault,
+                // While nobody answers, nothing is known.
+                Err(fault) => {
+                    doubted.nobody_answers();
+                    fault
+                }
             };
             self.wait_after(fault).await?;
         }

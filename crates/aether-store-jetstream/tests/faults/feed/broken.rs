@@ -10,7 +10,8 @@ use aether_store_jetstream::async_nats::jetstream::{self, stream};
 use futures_util::StreamExt as _;
 
 use crate::SECOND;
-use crate::support::feed::{all_of, next_event, until_caught_up};
+use crate::support::feed::{all_of, everything, next_event, until_caught_up};
+use crate::support::proxy::{Action, Proxy};
 use crate::support::{Streams, actor, event, eventually, publish_raw};
 
 async fn deletable(streams: &Streams) -> JetStreamStore {
@@ -75,6 +76,43 @@ async fn messages_that_went_from_the_middle_are_reported_where_they_are_missing(
     assert_eq!(seen.len(), 8);
     assert_eq!(reports(&errors).len(), 1, "{errors:?}");
     assert_eq!(reports(&errors)[0].0, 14);
+}
+
+/// The consumer is on a replica whose disk is damaged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_leader_still_has_is_given_and_is_no_hole() {
+    let streams = Streams::new("feed-replica");
+    let direct = deletable(&streams).await;
+    let id = actor("order-1");
+    for version in 1..=10 {
+        direct.save_event(event(&id, version)).await.unwrap();
+    }
+    let all = everything(&direct).await;
+    let jetstream = jetstream::new(direct.client().clone());
+    let stream = jetstream.get_stream(&streams.base).await.unwrap();
+    let get = format!("STREAM.MSG.GET.{}", streams.base);
+    let mut had = Vec::new();
+    for sequence in [4, 5] {
+        let wanted = serde_json::json!({ "seq": sequence });
+        let answer = jetstream.request(get.clone(), &wanted).await;
+        let answer: serde_json::Value = answer.unwrap();
+        had.push((format!("\"seq\":{sequence},"), answer.to_string()));
+        stream.delete_message(sequence).await.unwrap();
+    }
+    let proxy = Proxy::before(&streams.url).await;
+    let store = JetStreamStore::connect(&proxy.url, streams.config());
+    let store = store.await.unwrap();
+    proxy.rule(move |published| {
+        let body = String::from_utf8_lossy(&published.bytes);
+        let mut had = had.iter();
+        match had.find(|(wanted, _)| published.subject.ends_with(&get) && body.contains(wanted)) {
+            Some((_, answer)) => Action::Answer(answer.clone()),
+            None => Action::Pass,
+        }
+    });
+    let (seen, errors) = until_caught_up(&mut all_of(&store)).await;
+    assert!(errors.is_empty(), "{errors:?}");
+    assert!(seen == all);
 }
 
 #[tokio::test]
