@@ -197,11 +197,22 @@ impl Replay {
         // A replica may be behind, and servers of 2.11 count otherwise what is left of a batch.
         let leader_counts = self.whole && (ledger.replicated || First::counts_itself(server));
         // What an old leader takes for the newest shows by the count, or by what is remembered.
-        if ledger.replicated && !self.whole && reader.floor().is_none() {
+        let may_be_old = ledger.replicated && !self.whole;
+        let known = reader.floor().map(|floor| floor.sequence);
+        if may_be_old && known.is_none() {
             return self.pin_tail().await;
         }
-        let (tail, first, ahead, state) = tokio::join!(
+        let (tail, newer, first, ahead, state) = tokio::join!(
             reader.glance(&self.patience),
+            maybe(
+                may_be_old,
+                First::from(
+                    &store,
+                    &self.subject,
+                    known.unwrap_or(0) + 1,
+                    &self.patience
+                )
+            ),
             maybe(
                 self.whole,
                 First::from(&store, &self.subject, 1, &self.patience)
@@ -219,6 +230,19 @@ impl Replay {
         let Some((stored, commit)) = tail?.filter(|_| !is_earlier) else {
             return self.pin_tail().await;
         };
+        // Behind what is remembered there are others: is that the last of them?
+        let is_old = match newer {
+            None => false,
+            Some(newer) if newer.stored.sequence > stored.sequence => true,
+            Some(newer) => {
+                let behind =
+                    First::from(&store, &self.subject, stored.sequence + 1, &self.patience);
+                maybe(newer.counted(server) > 1, behind).await.is_some()
+            }
+        };
+        if is_old {
+            return self.pin_tail().await;
+        }
         if self.from >= commit.first() {
             self.pass_on(commit);
             return Ok(());
@@ -419,6 +443,13 @@ impl Replay {
         if let Ok(commit) = tail.commit(&self.actor_id) {
             reader.observe(&commit);
             if self.from >= commit.first() {
+                // An old leader may have shown it: some replica has what is behind it then.
+                let newer = First::from(&store, &self.subject, tail.sequence + 1, &self.patience);
+                if maybe(store.ledger.replicated, newer).await.is_some() {
+                    let later = reader.later_tail(tail.sequence, &mut self.patience);
+                    let (_, later) = later.await?;
+                    return self.scan((tail.sequence, 0), later.unwrap_or(tail.sequence));
+                }
                 self.pass_on(commit);
                 return Ok(());
             }

@@ -188,21 +188,40 @@ async fn a_last_message_that_is_older_than_the_count_is_not_the_end_of_the_histo
 /// The same from a later version on, where nothing tells how many commits there should be.
 #[tokio::test]
 async fn an_old_leaders_last_message_is_not_the_end_for_who_asks_for_later_versions() {
-    let behind = behind_a_proxy("older-later", 10 * SECOND).await;
-    let id = actor("order-1");
-    for version in 1..=8 {
-        behind.direct.save_event(event(&id, version)).await.unwrap();
-    }
-    let store = behind.fresh_replicated().await;
-    let mut is_old = true;
-    behind.proxy.rule(move |published| {
-        match published.asks_for_last() && std::mem::take(&mut is_old) {
-            true => Action::Replace(r#"{"seq":6}"#.into()),
-            false => Action::Pass,
+    // In front of what the old leader shows, just that, and behind it.
+    for from in [4, 6, 7, 8] {
+        let behind = behind_a_proxy("older-later", 10 * SECOND).await;
+        let id = actor("order-1");
+        let expected = (9 - from) as usize;
+        for version in 1..=8 {
+            behind.direct.save_event(event(&id, version)).await.unwrap();
         }
-    });
-    let events = store.get_events(&id, 4.into()).await.unwrap();
-    assert_eq!(events.len(), 5);
+        let outdate = || {
+            let mut is_old = true;
+            behind.proxy.rule(move |published| {
+                match published.asks_for_last() && std::mem::take(&mut is_old) {
+                    true => Action::Replace(r#"{"seq":6}"#.into()),
+                    false => Action::Pass,
+                }
+            });
+        };
+        let store = behind.fresh_replicated().await;
+        outdate();
+        let events = store.get_events(&id, from.into()).await.unwrap();
+        assert_eq!(events.len(), expected, "from {from}");
+        // Who remembers an older commit.
+        let warm = behind.fresh_replicated().await;
+        behind
+            .proxy
+            .rule(|published| match published.asks_for_last() {
+                true => Action::Replace(r#"{"seq":5}"#.into()),
+                false => Action::Pass,
+            });
+        assert_eq!(warm.latest_version(&id).await.unwrap(), 5.into());
+        outdate();
+        let events = warm.get_events(&id, from.into()).await.unwrap();
+        assert_eq!(events.len(), expected, "from {from}, warm");
+    }
 }
 
 /// A server that slept through the end of an earlier stream counts what that one had.
