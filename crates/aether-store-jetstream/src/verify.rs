@@ -6,7 +6,8 @@ use aether_core::{ActorId, Position, StoreError, Version};
 
 use crate::follow::{Follower, Wrong};
 use crate::message::Incarnation;
-use crate::newest::NewestMessage;
+use crate::newest::{NewestMessage, OUTDATED_MAX};
+use crate::patience::Patience;
 use crate::read::{EXTENDED_MAX, incomplete};
 use crate::scan::Scan;
 use crate::store::Shared;
@@ -172,7 +173,10 @@ pub(crate) async fn verify(
             if !fewer || extended == EXTENDED_MAX {
                 break;
             }
-            let (now, later) = reader.later_tail(scan.tail(), &mut patience).await?;
+            // Who asks for a verdict waits for one, as long as an old leader may stand against it.
+            let enough = store.ledger.deadline.max(2 * OUTDATED_MAX);
+            let mut insists = Patience::new(enough);
+            let (now, later) = reader.later_tail(scan.tail(), &mut insists).await?;
             counted = counted.max(now);
             let Some(later) = later else { break };
             extended += 1;

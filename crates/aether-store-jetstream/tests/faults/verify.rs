@@ -6,6 +6,9 @@ use aether_store_jetstream::async_nats::jetstream::message::StreamMessage;
 use aether_store_jetstream::async_nats::jetstream::stream::{Config, DiscardPolicy, Stream};
 use aether_store_jetstream::{HistoryFaultKind, JetStreamStore, Retention};
 
+use crate::SECOND;
+use crate::support::behind::{behind_a_proxy, created};
+use crate::support::proxy::Action;
 use crate::support::{Streams, actor, event};
 
 const VERSIONS: u32 = 5;
@@ -172,4 +175,30 @@ async fn what_was_written_past_the_store_is_named() {
     };
     assert_eq!(*at, sequence);
     assert!(reason.contains("Aether-Format"), "{reason}");
+}
+
+/// Of several servers an old leader may count or show too few: it takes nine seconds to be sure.
+#[tokio::test]
+async fn what_is_counted_and_not_given_is_said_though_calls_are_impatient() {
+    let behind = behind_a_proxy("verify-short", 5 * SECOND).await;
+    let id = actor("order-1");
+    for version in 1..=3 {
+        behind.direct.save_event(event(&id, version)).await.unwrap();
+    }
+    let store = behind.fresh_replicated().await;
+    let (created, subject) = (created(&behind.direct).await, store.events_subject(&id));
+    let state = format!(r#"{{"first_seq":1,"last_seq":4,"subjects":{{"{subject}":4}}}}"#);
+    let counted = format!(r#"{{"created":"{created}","state":{state}}}"#);
+    behind.proxy.rule(move |published| {
+        let body = String::from_utf8_lossy(&published.bytes);
+        match published.subject.contains("STREAM.INFO") && body.contains("subjects_filter") {
+            true => Action::Answer(counted.clone()),
+            false => Action::Pass,
+        }
+    });
+    let report = store.verify(&id).await.unwrap();
+    let kinds = report.faults.iter().map(|fault| fault.kind.clone());
+    let (counted, given) = (4, 3);
+    let expected = [HistoryFaultKind::Uncounted { counted, given }];
+    assert_eq!(kinds.collect::<Vec<_>>(), expected);
 }
