@@ -219,10 +219,12 @@ impl Feed {
             Given::Nothing { up_to } => (up_to.saturating_add(1), None),
         };
         if stored.is_some() && next <= self.looked {
-            let looked = self.looked;
-            return self.interrupted(Fault::Garbled(format!(
-                "message {next} where one after {looked} was due"
-            )));
+            let (looked, barren) = (self.looked, self.barren);
+            let text = format!("message {next} where one after {looked} was due");
+            let step = self.interrupted(Fault::Garbled(text));
+            // It has given nothing that is of use.
+            self.barren = barren + 1;
+            return step;
         }
         if next > self.proved() + 1 {
             self.unproved.get_or_insert(self.proved());

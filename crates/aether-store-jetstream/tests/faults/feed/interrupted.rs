@@ -372,6 +372,35 @@ async fn consumers_that_give_nothing_are_not_made_in_a_hurry() {
     assert_eq!(next_event(&mut feed).await.event().actor_id(), &id);
 }
 
+/// Some servers let a consumer begin where a replica that lags behind has its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn consumers_that_begin_too_early_are_not_made_in_a_hurry_and_nothing_comes_twice() {
+    let behind = behind_a_proxy("feed-early", 10 * SECOND).await;
+    fill(&behind.direct, 20).await;
+    let made = Arc::new(AtomicUsize::new(0));
+    let counted = made.clone();
+    behind.proxy.rule(move |published| {
+        if !published.subject.contains("CONSUMER.CREATE") {
+            return Action::Pass;
+        }
+        counted.fetch_add(1, Ordering::SeqCst);
+        let body = String::from_utf8_lossy(&published.bytes);
+        let body = body
+            .trim_end()
+            .replace("\"opt_start_seq\":2", "\"opt_start_seq\":");
+        Action::Replace(body)
+    });
+    let mut feed = behind.store.feed(FeedStart::Now, FeedFilter::all());
+    until_caught_up(&mut feed).await;
+    let waiting = tokio::time::timeout(2 * SECOND, feed.next()).await;
+    assert!(waiting.is_err(), "{waiting:?}");
+    let made = made.load(Ordering::SeqCst);
+    assert!((3..30).contains(&made), "{made} were made");
+    let id = actor("order-100");
+    behind.direct.save_event(event(&id, 1)).await.unwrap();
+    assert_eq!(next_event(&mut feed).await.event().actor_id(), &id);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_bad_link_a_feed_asks_for_many_again() {
     let behind = behind_a_proxy("feed-grows", 10 * SECOND).await;
