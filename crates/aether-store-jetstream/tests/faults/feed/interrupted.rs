@@ -449,6 +449,7 @@ async fn a_feed_that_is_waited_for_asks_for_more_at_once_and_a_slow_reader_does_
     let fast = std::mem::take(&mut *asked.lock().unwrap());
     assert_eq!(fast.iter().max(), Some(&8_000), "{fast:?}");
 
+    let asked = batches_asked_for(&behind.proxy);
     let mut slow = all_of(&behind.store);
     for event in 0..10_000 {
         if event % 400 == 1 {
@@ -456,8 +457,11 @@ async fn a_feed_that_is_waited_for_asks_for_more_at_once_and_a_slow_reader_does_
         }
         next_event(&mut slow).await;
     }
-    let slow = std::mem::take(&mut *asked.lock().unwrap());
-    assert!(slow.iter().all(|batch| *batch == 1_000), "{slow:?}");
+    // What the first feed had asked for last may have come by this way just now.
+    let slow = asked.lock().unwrap().clone();
+    let late = slow.iter().take_while(|batch| **batch != 1_000).count();
+    assert!(late <= 1, "{slow:?}");
+    assert!(slow[late..].iter().all(|batch| *batch == 1_000), "{slow:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
