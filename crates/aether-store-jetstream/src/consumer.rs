@@ -362,7 +362,7 @@ impl Consumer {
 
     /// Takes in a message.
     fn take(&mut self, place: Place, message: Message) -> Result<Given, Fault> {
-        self.expect(place.consumer, self.given + 1)?;
+        self.compare(place.consumer, self.given + 1)?;
         self.given += 1;
         self.left = place.left;
         self.awaited = Awaited {
@@ -388,7 +388,7 @@ impl Consumer {
                 let (Some(given), Some(up_to)) = (said(LAST_CONSUMER), said(LAST_STREAM)) else {
                     return Ok(None);
                 };
-                self.expect(given, self.given)?;
+                self.compare(given, self.given)?;
                 Ok(Some(up_to))
             }
             // A request is over, with so much of it not given.
@@ -410,7 +410,7 @@ impl Consumer {
     }
 
     /// Checks that the server has given as many messages as have come.
-    fn expect(&mut self, said: u64, expected: u64) -> Result<(), Fault> {
+    fn compare(&mut self, said: u64, expected: u64) -> Result<(), Fault> {
         if said == expected {
             return Ok(());
         }
