@@ -22,6 +22,13 @@ pub(crate) enum Wrong {
     Changed { version: Version },
 }
 
+impl Wrong {
+    /// Whether something is missing before it.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Misplaced { .. })
+    }
+}
+
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

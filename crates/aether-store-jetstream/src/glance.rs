@@ -1,14 +1,49 @@
 //! Looking once at an actor's newest commit, for who knows another way where that does not do.
 
-use aether_core::{StoreError, Version};
+use aether_core::{ActorId, StoreError, Version};
 
 use crate::decide::StreamState;
 use crate::ledger::Age;
 use crate::link::Wanted;
 use crate::message::{Stored, StoredCommit};
-use crate::newest::{ACTION, Reader};
+use crate::newest::{ACTION, Newest, Reader};
 use crate::patience::Patience;
 use crate::server::{JetStream, Server as _};
+use crate::store::Shared;
+
+/// An actor's latest version, from its newest commit.
+pub(crate) async fn latest_version(
+    store: &Shared,
+    actor_id: &ActorId,
+) -> Result<Version, StoreError> {
+    let subject = store.ledger.names.events_subject(actor_id);
+    let reader = store.reader(actor_id, &subject);
+    let mut patience = store.ledger.patience();
+    reader.check_incarnation(&patience).await?;
+    let (tail, state) = tokio::join!(
+        reader.glance(&patience),
+        maybe(store.ledger.check_is_due(), reader.state(&patience)),
+    );
+    let is_earlier = match &state {
+        Some(state) => !reader.check_age(state)?,
+        None => false,
+    };
+    if let Some((_, commit)) = tail?.filter(|_| !is_earlier) {
+        return Ok(commit.last());
+    }
+    match reader.newest(reader.floor(), &mut patience).await? {
+        Newest::Nothing => Ok(Version::ZERO),
+        Newest::Commit(head, _) | Newest::Expired(head, _) => Ok(head.version),
+    }
+}
+
+/// What this comes to, where it is wanted.
+pub(crate) async fn maybe<T>(wanted: bool, work: impl Future<Output = Option<T>>) -> Option<T> {
+    match wanted {
+        true => work.await,
+        false => None,
+    }
+}
 
 impl Reader<'_, JetStream> {
     /// The newest commit, by one answer; none where that leaves any doubt, be it only silence.

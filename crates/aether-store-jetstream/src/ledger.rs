@@ -1,6 +1,9 @@
 //! What all calls of one store share, but the server: names, forms, and what was seen.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::cmp::Ordering;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aether_core::{ActorId, StoreError, Version, WireForm};
@@ -8,6 +11,7 @@ use aether_core::{ActorId, StoreError, Version, WireForm};
 use tokio::time::Instant;
 
 use crate::actors::Actors;
+use crate::doubt::Doubt;
 use crate::message::{CommitHeaders, Incarnation};
 use crate::names::Names;
 use crate::observe::Observer;
@@ -39,8 +43,10 @@ pub(crate) struct Ledger {
     began: Instant,
     /// When it was last asked what the stream is, in milliseconds.
     checked: AtomicU64,
-    /// Since when only an earlier stream is shown, in milliseconds; 0 where it isn't.
-    earlier_since: AtomicU64,
+    /// Whether an earlier stream was shown since this one was.
+    shown_earlier: AtomicBool,
+    /// Whether that is what there is now.
+    earlier: Mutex<Doubt>,
     /// The stream was made anew: nothing that is known holds.
     remade: AtomicBool,
 }
@@ -68,7 +74,8 @@ impl Ledger {
             connects: AtomicU64::new(0),
             began: Instant::now(),
             checked: AtomicU64::new(0),
-            earlier_since: AtomicU64::new(0),
+            shown_earlier: AtomicBool::new(false),
+            earlier: Mutex::new(shown_earlier(deadline)),
             remade: AtomicBool::new(false),
         }
     }
@@ -90,42 +97,36 @@ impl Ledger {
 
     /// A message with this sequence was seen.
     pub(crate) fn saw(&self, sequence: u64) {
-        self.mark.fetch_max(sequence, Ordering::Relaxed);
+        self.mark.fetch_max(sequence, Relaxed);
     }
 
     /// What is stored from now on has a sequence above this.
     pub(crate) fn mark(&self) -> u64 {
-        self.mark.load(Ordering::Relaxed)
+        self.mark.load(Relaxed)
     }
 
     /// The server has lost what it had: it uses sequences again.
     pub(crate) fn lower_mark(&self, sequence: u64) {
-        self.mark.store(sequence, Ordering::Relaxed);
+        self.mark.store(sequence, Relaxed);
     }
 
     /// Whether a stream that was made at this time is the one that was connected to.
     ///
-    /// One that was made earlier is what a server shows that has slept; but not for as long as a
-    /// call has patience. From then on it is what there is now: an older copy was restored.
+    /// One that was made earlier is what a server shows that has slept; but not again and again for
+    /// most of a call's patience. From then on it is what there is now: an older copy was restored.
     pub(crate) fn age_of(&self, created: u64) -> Age {
+        let earlier = || self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
         match created.cmp(&self.incarnation.0) {
-            std::cmp::Ordering::Equal => {
-                self.earlier_since.store(0, Ordering::Relaxed);
+            Ordering::Equal => {
+                if self.shown_earlier.swap(false, Relaxed) {
+                    *earlier() = shown_earlier(self.deadline);
+                }
                 Age::Same
             }
-            std::cmp::Ordering::Greater => Age::Replaced,
-            std::cmp::Ordering::Less => {
-                let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                let now = now.max(1);
-                let since = self.earlier_since.compare_exchange(
-                    0,
-                    now,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                );
-                let lasted =
-                    Duration::from_millis(now - since.unwrap_or_else(|since| since).min(now));
-                match since.is_err() && lasted >= self.deadline {
+            Ordering::Greater => Age::Replaced,
+            Ordering::Less => {
+                self.shown_earlier.store(true, Relaxed);
+                match earlier().is_said() {
                     true => Age::Replaced,
                     false => Age::Earlier,
                 }
@@ -136,11 +137,11 @@ impl Ledger {
     /// Whether it is to be asked again what the stream is, by who is told that it is.
     pub(crate) fn check_is_due(&self) -> bool {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let checked = self.checked.load(Ordering::Relaxed);
+        let checked = self.checked.load(Relaxed);
         now.saturating_sub(checked) >= CHECKED_EVERY_MILLIS
             && self
                 .checked
-                .compare_exchange(checked, now, Ordering::Relaxed, Ordering::Relaxed)
+                .compare_exchange(checked, now, Relaxed, Relaxed)
                 .is_ok()
     }
 
@@ -156,17 +157,17 @@ impl Ledger {
         patience: &Patience,
     ) -> Result<(), StoreError> {
         let connects = server.connects();
-        if self.connects.load(Ordering::Relaxed) != connects {
+        if self.connects.load(Relaxed) != connects {
             // Where it can't be asked now, the next call asks.
             if let Ok(state) = Box::pin(server.state(subject, 0, patience)).await {
                 match self.age_of(state.created) {
                     Age::Replaced => return Err(self.made_anew(actor_id, Version::ZERO)),
-                    Age::Same => self.connects.store(connects, Ordering::Relaxed),
+                    Age::Same => self.connects.store(connects, Relaxed),
                     Age::Earlier => {}
                 }
             }
         }
-        if self.remade.load(Ordering::Relaxed) {
+        if self.remade.load(Relaxed) {
             return Err(self.made_anew(actor_id, Version::ZERO));
         }
         Ok(())
@@ -174,7 +175,7 @@ impl Ledger {
 
     /// The stream was made anew: from now on every call about an actor says so.
     pub(crate) fn note_made_anew(&self) {
-        self.remade.store(true, Ordering::Relaxed);
+        self.remade.store(true, Relaxed);
     }
 
     /// The stream was made anew: from now on every call says so.
@@ -190,6 +191,11 @@ impl Ledger {
             ),
         )
     }
+}
+
+/// Whether a stream that was made earlier is what there is now. A call asks long enough to know.
+fn shown_earlier(deadline: Duration) -> Doubt {
+    Doubt::lasting(deadline * 3 / 4)
 }
 
 /// When a stream was made that an answer is about.

@@ -224,6 +224,7 @@ mod store;
 mod stream_config;
 mod streams;
 mod subscription;
+mod tail;
 mod token;
 mod trace_context;
 mod trail;

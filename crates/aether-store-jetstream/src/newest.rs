@@ -1,14 +1,12 @@
 //! Reading an actor's newest commit, and not believing an answer that is older than what is known.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aether_core::{ActorId, StoreError, Version};
 
-use tokio::time::Instant;
-
-use crate::chain::{Digest, Link};
+use crate::chain::Digest;
 use crate::decide::{Place, StreamState, Verdict, weigh};
+use crate::doubt::{Doubt, OUTDATED_MAX};
 use crate::errors::{Fault, unavailable};
 use crate::follow::Wrong;
 use crate::head::Head;
@@ -25,11 +23,6 @@ const OUTDATED_BEFORE_DOUBT: u32 = 2;
 /// After how many outdated answers a known commit that has expired, and of which only an older head
 /// is kept, is taken for gone.
 const OUTDATED_BEFORE_GONE: u32 = 5;
-/// How long an old leader may answer beside a new one: a little less than the default deadline, and as
-/// long as the longest election that was seen.
-pub(crate) const OUTDATED_MAX: Duration = Duration::from_secs(9);
-/// How often one server is asked for what another may know better.
-const ASKED_MAX: u32 = 3;
 
 /// An actor's newest commit.
 #[derive(Debug, Clone)]
@@ -91,29 +84,6 @@ impl<S: Server> Reader<'_, S> {
         self.ledger
             .check_incarnation(self.server, self.actor_id, self.subject, patience)
             .await
-    }
-
-    /// How many messages of this actor the server knows of, asked until there is an answer.
-    pub(crate) async fn count(&self, patience: &mut Patience) -> Result<u64, StoreError> {
-        const ACTION: &str = "count the actor's commits";
-        loop {
-            let fault = match self.server.state(self.subject, 0, patience).await {
-                Ok(state) => match self.ledger.age_of(state.created) {
-                    Age::Same => return Ok(state.messages),
-                    Age::Replaced => {
-                        let known = self.floor().map_or(Version::ZERO, |floor| floor.version);
-                        return Err(self.ledger.made_anew(self.actor_id, known));
-                    }
-                    Age::Earlier => Fault::Garbled("of an earlier stream".to_owned()),
-                },
-                Err(fault) => fault,
-            };
-            if !fault.may_pass() || !patience.pause().await {
-                return Err(fault.into_store_error(ACTION, &self.ledger.names.events_stream));
-            }
-            self.ledger.observer.rereads(&fault);
-            tracing::debug!(subject = self.subject, %fault, "counting the commits again");
-        }
     }
 
     /// The newest commit, verified; with a floor, one that is at least as new.
@@ -180,7 +150,7 @@ impl<S: Server> Reader<'_, S> {
             last_by_subj: self.subject,
         };
         let at_least = floor.map_or(0, |floor| floor.sequence);
-        let (mut outdated, mut since) = (0, None);
+        let (mut outdated, mut unreadable) = (0, Doubt::lasting(OUTDATED_MAX));
         loop {
             let fault = match self.server.message(wanted, patience).await {
                 Ok(Some(stored)) if stored.sequence >= at_least => {
@@ -201,12 +171,9 @@ impl<S: Server> Reader<'_, S> {
             if !fault.may_pass() {
                 return Err(fault.into_store_error(ACTION, &self.ledger.names.events_stream));
             }
-            // Since somebody said so first: while nobody answers, nothing is known.
-            if matches!(fault, Fault::Unreadable { .. }) {
-                since.get_or_insert_with(Instant::now);
-            }
+            let lasted = matches!(fault, Fault::Unreadable { .. }) && unreadable.is_said();
             if !patience.pause().await {
-                return Err(self.out_of_patience(fault, since.unwrap_or_else(Instant::now)));
+                return Err(self.out_of_patience(fault, lasted));
             }
             self.ledger.observer.rereads(&fault);
             tracing::debug!(subject = self.subject, %fault, "reading the last message again");
@@ -430,10 +397,9 @@ impl<S: Server> Reader<'_, S> {
 
     /// That messages are counted and none is found are two answers. Of several replicas they may
     /// come from an old leader and from a new one: there it has to last longer than that does.
-    fn out_of_patience(&self, fault: Fault, said_since: Instant) -> StoreError {
-        let lasted = !self.ledger.replicated || said_since.elapsed() >= OUTDATED_MAX;
+    pub(crate) fn out_of_patience(&self, fault: Fault, lasted: bool) -> StoreError {
         match fault {
-            Fault::Unreadable { messages } if lasted => {
+            Fault::Unreadable { messages } if lasted || !self.ledger.replicated => {
                 let reason = format!(
                     "the server counts {messages} message(s) on {:?} and finds no last one",
                     self.subject
@@ -441,135 +407,6 @@ impl<S: Server> Reader<'_, S> {
                 self.ledger.incarnation.malformed_at(0, reason).into()
             }
             fault => unavailable(ACTION, fault),
-        }
-    }
-
-    /// Whether what this commit says was before it, and was not found, has expired. `after` is the
-    /// sequence of what was found before it; 0 where nothing was.
-    ///
-    /// What expires goes from the oldest on: it has where the stream begins after its place. Each
-    /// replica removes what has expired by itself, a little sooner or later than the leader: what
-    /// one of them did not give and the leader still has is as good as expired.
-    ///
-    /// # Errors
-    ///
-    /// Where the server does not say, until the deadline.
-    pub(crate) async fn has_expired_before(
-        &self,
-        commit: &StoredCommit,
-        after: u64,
-        patience: &mut Patience,
-    ) -> Result<bool, StoreError> {
-        if !self.ledger.expires() {
-            return Ok(false);
-        }
-        let places = commit.link.as_ref().map_or(&[][..], Link::sequences);
-        // In a copy of a stream places are others, some of them such as can't be.
-        let place = places.first().filter(|place| **place < commit.sequence);
-        let place = place.map_or(after, |place| after.max(*place));
-        let still = Wanted::Next {
-            seq: after + 1,
-            next_by_subj: self.subject,
-        };
-        let mut asked = 0;
-        loop {
-            let fault = match self.server.state(self.subject, 0, patience).await {
-                Ok(state) => match self.ledger.age_of(state.created) {
-                    Age::Replaced => {
-                        return Err(self.ledger.made_anew(self.actor_id, Version::ZERO));
-                    }
-                    Age::Earlier => Fault::Garbled("of an earlier stream".to_owned()),
-                    Age::Same if state.first > place => return Ok(true),
-                    Age::Same => match self.server.message(still, patience).await {
-                        Ok(Some(found)) if found.sequence < commit.sequence => return Ok(true),
-                        Ok(_) => {
-                            asked += 1;
-                            if asked == ASKED_MAX {
-                                return Ok(false);
-                            }
-                            // It may be an old leader, who knows less of what has expired.
-                            Fault::Garbled("not expired yet, and not there".to_owned())
-                        }
-                        Err(fault) => fault,
-                    },
-                },
-                Err(fault) => fault,
-            };
-            self.wait(fault, patience).await?;
-        }
-    }
-
-    /// The newest message of an actor of whom the server counts this many.
-    ///
-    /// # Errors
-    ///
-    /// As [`newest_message`](Self::newest_message).
-    pub(crate) async fn tail(
-        &self,
-        counted: u64,
-        patience: &mut Patience,
-    ) -> Result<NewestMessage, StoreError> {
-        let mut counted = counted;
-        let (mut emptied, mut since) = (0, None);
-        loop {
-            let newest = self.newest_message(self.floor(), patience).await?;
-            if counted == 0 || !matches!(newest, NewestMessage::Nothing) {
-                return Ok(newest);
-            }
-            // The count and this come from two servers, and this one knows less; or they have been
-            // removed meanwhile, and then both say so, again and again.
-            let fault = Fault::Unreadable { messages: counted };
-            let since = *since.get_or_insert_with(Instant::now);
-            self.ledger.observer.rereads(&fault);
-            if !patience.pause().await {
-                return Err(self.out_of_patience(fault, since));
-            }
-            match self.count(patience).await? {
-                0 => {
-                    emptied += 1;
-                    if emptied == ASKED_MAX {
-                        return Ok(newest);
-                    }
-                }
-                more => (counted, emptied) = (more, 0),
-            }
-        }
-    }
-
-    /// How many messages are counted now, and a newer tail than this one, if there is one: fewer
-    /// than were counted are up to this one, which may be what an old leader took for the last.
-    ///
-    /// Counted first, as before: what is stored in between is not to stand in for what is missing.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no answer, or none that is to be believed, until the deadline: then nothing is
-    /// known of what is missing.
-    pub(crate) async fn later_tail(
-        &self,
-        tail: u64,
-        patience: &mut Patience,
-    ) -> Result<(u64, Option<u64>), StoreError> {
-        let (mut counted, mut asked, mut since) = (0, 0, None);
-        loop {
-            counted = self.count(patience).await?.max(counted);
-            let newest = self.newest_message(self.floor(), patience).await?;
-            if let NewestMessage::Message(newest) = newest
-                && newest.sequence > tail
-            {
-                return Ok((counted, Some(newest.sequence)));
-            }
-            asked += 1;
-            // Since there were answers: while nobody says anything, nothing is known.
-            let since: &mut Instant = since.get_or_insert_with(Instant::now);
-            let lasted = !self.ledger.replicated || since.elapsed() >= OUTDATED_MAX;
-            if asked >= ASKED_MAX && lasted {
-                return Ok((counted, None));
-            }
-            if !patience.pause().await {
-                let text = "fewer messages are given than counted, maybe by an old leader";
-                return Err(unavailable(ACTION, Fault::Garbled(text.to_owned())));
-            }
         }
     }
 

@@ -18,17 +18,15 @@ use futures_util::StreamExt as _;
 use crate::chain::Link;
 use crate::errors::Fault;
 use crate::follow::{Follower, Wrong};
+use crate::glance::maybe;
 use crate::message::{Stored, StoredCommit};
-use crate::newest::{Newest, NewestMessage};
+use crate::newest::NewestMessage;
 use crate::patience::Patience;
 use crate::scan::Scan;
 use crate::snapshot;
 use crate::store::Shared;
-use crate::trail::{self, First, Trail};
-
-/// How often it is looked for a newer tail where fewer messages are given than counted: whoever is
-/// missing is not waited for as long as others write.
-pub(crate) const EXTENDED_MAX: u32 = 3;
+use crate::tail::Shortfall;
+use crate::trail::{self, Counted, First, Trail};
 
 /// The actor's events from this version on.
 pub(crate) fn events(store: Shared, actor_id: ActorId, from: Version) -> EventStream {
@@ -58,40 +56,6 @@ pub(crate) fn incomplete(counted: u64, given: u64) -> Option<String> {
     })
 }
 
-/// An actor's latest version, from its newest commit.
-pub(crate) async fn latest_version(
-    store: &Shared,
-    actor_id: &ActorId,
-) -> Result<Version, StoreError> {
-    let subject = store.ledger.names.events_subject(actor_id);
-    let reader = store.reader(actor_id, &subject);
-    let mut patience = store.ledger.patience();
-    reader.check_incarnation(&patience).await?;
-    let (tail, state) = tokio::join!(
-        reader.glance(&patience),
-        maybe(store.ledger.check_is_due(), reader.state(&patience)),
-    );
-    let is_earlier = match &state {
-        Some(state) => !reader.check_age(state)?,
-        None => false,
-    };
-    if let Some((_, commit)) = tail?.filter(|_| !is_earlier) {
-        return Ok(commit.last());
-    }
-    match reader.newest(reader.floor(), &mut patience).await? {
-        Newest::Nothing => Ok(Version::ZERO),
-        Newest::Commit(head, _) | Newest::Expired(head, _) => Ok(head.version),
-    }
-}
-
-/// What this comes to, where it is wanted.
-async fn maybe<T>(wanted: bool, work: impl Future<Output = Option<T>>) -> Option<T> {
-    match wanted {
-        true => work.await,
-        false => None,
-    }
-}
-
 /// Going along the places of a history.
 struct Along {
     trail: Trail,
@@ -114,11 +78,11 @@ struct Replay {
     /// How many messages the server counted before the tail was pinned: there are at least as
     /// many up to the tail where none is ever removed, unless an old leader showed the tail. 0
     /// where they expire.
-    counted: u64,
+    counted: Counted,
     /// The sequence from which messages are counted and given.
     start: u64,
-    /// How often a newer tail was found where fewer were given than counted.
-    extended: u32,
+    /// How it is with what was counted and not given.
+    shortfall: Shortfall,
     /// Whether something that is missing was reported where it shows.
     reported: bool,
     /// Events that were read and not yet passed on.
@@ -134,7 +98,7 @@ struct Replay {
 
 enum Phase {
     Start,
-    Following(Along),
+    Following(Box<Along>),
     Reading(Box<Scan>),
     End,
 }
@@ -148,9 +112,9 @@ impl Replay {
             actor_id,
             from,
             phase: Phase::Start,
-            counted: 0,
+            counted: Counted::default(),
             start: 1,
-            extended: 0,
+            shortfall: Shortfall::default(),
             reported: false,
             ready: VecDeque::new(),
             follower: Follower::default(),
@@ -237,7 +201,7 @@ impl Replay {
             Some(newer) => {
                 let behind =
                     First::from(&store, &self.subject, stored.sequence + 1, &self.patience);
-                maybe(newer.counted(server) > 1, behind).await.is_some()
+                maybe(newer.left > 0, behind).await.is_some()
             }
         };
         if is_old {
@@ -255,8 +219,8 @@ impl Replay {
             &mut self.patience,
         );
         let counted = match leader_counts {
-            true => state.map(|state| state.messages),
-            false => first.as_ref().map(|first| first.left + 1),
+            true => state.map(|state| Counted::exactly(state.messages)),
+            false => first.as_ref().map(|first| first.counted(server)),
         };
         let Some(places) = places.await else {
             let start = match self.whole {
@@ -278,10 +242,10 @@ impl Replay {
         let told = places.len() as u64 + 1;
         // More messages than the commits tell of: some are damaged, or an old leader has shown an
         // old tail.
-        if self.whole && (first.is_none() || counted.is_none_or(|counted| counted > told)) {
+        if self.whole && (first.is_none() || counted.is_none_or(|counted| counted.likely > told)) {
             return self.pin_tail().await;
         }
-        self.phase = Phase::Following(Along {
+        self.phase = Phase::Following(Box::new(Along {
             tail: stored.sequence,
             first: first.as_ref().map(|first| first.stored.sequence),
             told,
@@ -292,7 +256,7 @@ impl Replay {
                 ahead,
                 stored,
             ),
-        });
+        }));
         Ok(())
     }
 
@@ -390,12 +354,12 @@ impl Replay {
         let expires = store.ledger.expires();
         let is_counted = !expires && (self.whole || self.followed == 0);
         if is_counted {
-            self.counted = reader.count(&mut self.patience).await?;
+            self.counted = Counted::exactly(reader.count(&mut self.patience).await?);
         }
         let mut end = tail;
         // What was stored since is counted, and what was seen may have expired since.
         if is_counted || expires {
-            match reader.tail(self.counted, &mut self.patience).await? {
+            match reader.tail(self.counted.least, &mut self.patience).await? {
                 NewestMessage::Message(newest) => end = end.max(newest.sequence),
                 NewestMessage::Expired(kept) if kept.sequence >= end => {
                     let commit = reader.commit(&kept)?;
@@ -404,7 +368,7 @@ impl Replay {
                 NewestMessage::Expired(_) | NewestMessage::Nothing => {}
             }
         }
-        let left = self.counted.saturating_sub(self.followed);
+        let left = self.counted.least.saturating_sub(self.followed);
         let scan = Scan::between(self.before + 1, end);
         self.phase = Phase::Reading(Box::new(scan.of_about(left)));
         Ok(())
@@ -412,12 +376,12 @@ impl Replay {
 
     /// Reads by the subject from a message on, from which so many were counted, to the one that was
     /// seen to be the newest.
-    fn scan(&mut self, (start, counted): (u64, u64), tail: u64) -> Result<(), StoreError> {
+    fn scan(&mut self, (start, counted): (u64, Counted), tail: u64) -> Result<(), StoreError> {
         if !self.store.ledger.expires() {
             self.counted = counted;
         }
         self.start = start;
-        let scan = Scan::between(start, tail).of_about(counted);
+        let scan = Scan::between(start, tail).of_about(counted.likely);
         self.phase = Phase::Reading(Box::new(scan));
         Ok(())
     }
@@ -428,9 +392,9 @@ impl Replay {
         let store = self.store.clone();
         let reader = store.reader(&self.actor_id, &self.subject);
         if !store.ledger.expires() {
-            self.counted = reader.count(&mut self.patience).await?;
+            self.counted = Counted::exactly(reader.count(&mut self.patience).await?);
         }
-        let tail = match reader.tail(self.counted, &mut self.patience).await? {
+        let tail = match reader.tail(self.counted.least, &mut self.patience).await? {
             NewestMessage::Nothing => return Ok(()),
             NewestMessage::Expired(kept) => {
                 let commit = reader.commit(&kept)?;
@@ -448,14 +412,17 @@ impl Replay {
                 if maybe(store.ledger.replicated, newer).await.is_some() {
                     let later = reader.later_tail(tail.sequence, &mut self.patience);
                     let (_, later) = later.await?;
-                    return self.scan((tail.sequence, 0), later.unwrap_or(tail.sequence));
+                    return self.scan(
+                        (tail.sequence, Counted::default()),
+                        later.unwrap_or(tail.sequence),
+                    );
                 }
                 self.pass_on(commit);
                 return Ok(());
             }
         }
         let scan = Scan::up_to(tail.sequence);
-        self.phase = Phase::Reading(Box::new(scan.of_about(self.counted)));
+        self.phase = Phase::Reading(Box::new(scan.of_about(self.counted.least)));
         Ok(())
     }
 
@@ -491,46 +458,68 @@ impl Replay {
         };
         let (store, subject) = (&self.store, &self.subject);
         match scan.next(store, subject, &mut self.patience).await? {
-            Some(stored) => self.accept(&stored).await,
-            None => {
-                let (tail, given) = (scan.tail(), self.followed + scan.given());
-                if given < self.counted && !self.reported && self.extended < EXTENDED_MAX {
-                    let reader = store.reader(&self.actor_id, subject);
-                    // The reader of the stream may have taken his time.
-                    self.patience.renew();
-                    // Counted before the tail is looked for, so that it is not short of what is
-                    // counted; and from where it is given.
-                    let left = match self.start {
-                        1 => None,
-                        start => {
-                            let first = First::from(store, subject, start, &self.patience).await;
-                            Some(first.map_or(0, |first| first.counted(&store.server)))
-                        }
-                    };
-                    let (counted, later) = reader.later_tail(tail, &mut self.patience).await?;
-                    self.counted = self.counted.max(left.unwrap_or(counted));
-                    if let Some(later) = later {
-                        self.extended += 1;
-                        scan.extend(later);
-                        return Ok(());
-                    }
+            Some(stored) => self.accept(stored).await,
+            None => self.end().await,
+        }
+    }
+
+    /// Ends, unless fewer messages were given than there are: then there may be more behind the
+    /// last one, which an old leader has shown, or some are missing.
+    async fn end(&mut self) -> Result<(), StoreError> {
+        let Phase::Reading(scan) = &mut self.phase else {
+            return Ok(());
+        };
+        let (tail, given) = (scan.tail(), self.followed + scan.given());
+        if given < self.counted.likely && !self.reported {
+            let store = &self.store;
+            let reader = store.reader(&self.actor_id, &self.subject);
+            // The reader of the stream may have taken his time.
+            self.patience.renew();
+            // Counted before the tail is looked for, so that it is not short of what is
+            // counted; and from where it is given.
+            let between = match self.start {
+                1 => None,
+                start => {
+                    let (subject, places) = (&self.subject, (start, tail));
+                    trail::count_between(store, subject, places, &self.patience).await
                 }
-                self.phase = Phase::End;
-                match incomplete(self.counted, given) {
-                    Some(reason) if !self.reported => {
-                        let incarnation = self.store.ledger.incarnation;
-                        Err(incarnation.malformed_at(tail, reason).into())
-                    }
-                    _ => Ok(()),
-                }
+            };
+            let (counted, later) = reader.later_tail(tail, &mut self.patience).await?;
+            let counted = match self.start {
+                1 => counted,
+                _ => between.unwrap_or(given),
+            };
+            self.counted = Counted::exactly(counted.max(self.counted.least));
+            let missing = self.counted.least.saturating_sub(given);
+            if let Some(later) = later
+                && self.shortfall.may_shrink(missing)
+            {
+                scan.extend(later);
+                return Ok(());
             }
+        }
+        self.phase = Phase::End;
+        match incomplete(self.counted.least, given) {
+            Some(reason) if !self.reported => {
+                let incarnation = self.store.ledger.incarnation;
+                Err(incarnation.malformed_at(tail, reason).into())
+            }
+            _ => Ok(()),
         }
     }
 
     /// Takes in a message: its events from the wanted version on are ready to be passed on, also
     /// where it does not follow the one before it, which is reported.
-    async fn accept(&mut self, stored: &Stored) -> Result<(), StoreError> {
-        let (commit, wrong) = self.follower.follow(&self.actor_id, stored, self.from);
+    async fn accept(&mut self, stored: Stored) -> Result<(), StoreError> {
+        let follower = self.follower.clone();
+        let (commit, wrong) = self.follower.follow(&self.actor_id, &stored, self.from);
+        if wrong.as_ref().is_some_and(Wrong::is_missing)
+            && let Phase::Reading(scan) = &mut self.phase
+            && scan.look_again(&self.store, self.before, stored.sequence)
+        {
+            self.follower = follower;
+            return Ok(());
+        }
         let before = std::mem::replace(&mut self.before, stored.sequence);
         let mut wrong = wrong;
         if let (Some(Wrong::Misplaced { says, .. }), Some(commit)) = (&wrong, &commit) {
@@ -548,11 +537,9 @@ impl Replay {
         match wrong {
             None => Ok(()),
             Some(wrong) => {
-                self.reported |= matches!(wrong, Wrong::Misplaced { .. });
+                self.reported |= wrong.is_missing();
                 let incarnation = self.store.ledger.incarnation;
-                Err(incarnation
-                    .malformed(stored.clone(), wrong.to_string())
-                    .into())
+                Err(incarnation.malformed(stored, wrong.to_string()).into())
             }
         }
     }

@@ -57,6 +57,8 @@ pub(crate) struct Scan {
     retrying: bool,
     /// How many messages were given.
     given: u64,
+    /// Up to this message the leader is asked for each by itself.
+    by_leader: u64,
 }
 
 impl Scan {
@@ -79,6 +81,7 @@ impl Scan {
             alone_next: 1,
             retrying: false,
             given: 0,
+            by_leader: 0,
         }
     }
 
@@ -92,6 +95,22 @@ impl Scan {
     pub(crate) fn extend(&mut self, tail: u64) {
         self.tail = self.tail.max(tail);
         self.page = None;
+    }
+
+    /// Goes back behind a message, as the last one that was given does not follow it: what is
+    /// between them the leader may have where a replica has lost it. False where the leader was
+    /// asked already.
+    pub(crate) fn look_again(&mut self, store: &Shared, before: u64, given: u64) -> bool {
+        if !store.ledger.replicated || given <= self.by_leader {
+            return false;
+        }
+        self.by_leader = given;
+        self.next = before + 1;
+        self.given -= 1;
+        (self.page, self.consumer) = (None, None);
+        let text = format!("message {given} does not follow {before}");
+        store.ledger.observer.rereads(&Fault::Garbled(text));
+        true
     }
 
     /// The sequence of the last message.
@@ -120,8 +139,9 @@ impl Scan {
                 patience.renew();
             }
             let (tail, from) = (self.tail, self.next);
-            let alone = self.alone > 0;
-            let one = if alone {
+            let by_leader = self.next <= self.by_leader;
+            let alone = !by_leader && self.alone > 0;
+            let one = if alone || by_leader {
                 self.read_alone(store, subject, patience).await
             } else {
                 self.read_one(store, subject).await

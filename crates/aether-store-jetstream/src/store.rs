@@ -22,7 +22,7 @@ use crate::scan::CONSUMERS_AT_ONCE;
 use crate::server::JetStream;
 use crate::subscription::{self, Gap, StoredSubscription};
 use crate::verify::{self, HistoryReport};
-use crate::{feed, read, save, snapshot};
+use crate::{feed, glance, read, save, snapshot};
 
 /// An event store on NATS JetStream. A clone is cheap and shares the connection.
 ///
@@ -374,7 +374,7 @@ impl EventStore for JetStreamStore {
 
     async fn latest_version(&self, actor_id: &ActorId) -> Result<Version, StoreError> {
         let call = self.shared.ledger.observer.latest_version(actor_id);
-        call.watch(read::latest_version(&self.shared, actor_id))
+        call.watch(glance::latest_version(&self.shared, actor_id))
             .await
     }
 }

@@ -14,11 +14,11 @@
 //! that did follow, with which the next one is compared, and up to the newest that was seen: what
 //! was passed on and turns out to be wrong is reported there, and an end that has gone is missed.
 
-use std::pin::Pin;
+use std::future::ready;
 
 use aether_core::Version;
-use futures_util::future::join_all;
-use futures_util::{Stream, StreamExt as _};
+use futures_util::future::{BoxFuture, FutureExt as _, join_all};
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
 
 use crate::batch_get::{BatchRequest, PAGE_BYTES};
 use crate::chain::{Link, PREDECESSORS_MAX};
@@ -44,6 +44,8 @@ const AHEAD_MAX: usize = 16;
 const PROBES_MAX: u32 = 6;
 /// So many versions before the one that is looked for are near enough.
 const NEAR: u64 = 256;
+/// How often replicas are asked to count.
+const COUNTED_TIMES: u32 = 4;
 /// From this version on servers count what is left of a batch behind the message that they give.
 const BATCHES_COUNT: ServerVersion = ServerVersion::new(2, 12, 0);
 /// The most places that are held in memory.
@@ -105,8 +107,8 @@ pub(crate) async fn places(
 /// The first message on a subject from a sequence on, from any replica.
 pub(crate) struct First {
     pub(crate) stored: Stored,
-    /// How many there are after it, damaged ones included; one more where it
-    /// [counts itself](Self::counts_itself).
+    /// How many there are after it, damaged ones included; of a server before 2.12 one more, as it
+    /// counts the message itself. Which server answered is not known.
     pub(crate) left: u64,
 }
 
@@ -130,16 +132,69 @@ impl First {
         Some(Self { stored, left })
     }
 
-    /// How many there are from it on.
-    pub(crate) fn counted(&self, server: &JetStream) -> u64 {
-        self.left + u64::from(!Self::counts_itself(server))
+    /// How many there are from it on: between these, and most likely the latter.
+    pub(crate) fn counted(&self, server: &JetStream) -> Counted {
+        Counted {
+            least: self.left,
+            likely: self.left + u64::from(!Self::counts_itself(server)),
+        }
     }
 
     /// Whether the server that we are connected to counts the message that it gives among those
-    /// that are left.
+    /// that are left. Another one of its cluster may answer.
     pub(crate) fn counts_itself(server: &JetStream) -> bool {
         server.is_before(BATCHES_COUNT)
     }
+}
+
+/// How many messages there are, as far as that is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counted {
+    pub(crate) least: u64,
+    /// Fewer are a reason to ask again.
+    pub(crate) likely: u64,
+}
+
+impl Counted {
+    pub(crate) fn exactly(count: u64) -> Self {
+        Self {
+            least: count,
+            likely: count,
+        }
+    }
+}
+
+/// How many messages there are on a subject from one of them to another; none where that is not to
+/// be had.
+///
+/// However many there are behind the later one, and whether the server counts the one that it gives
+/// or not: it does the same with both. Of several replicas two may answer that count differently,
+/// so that they are asked a few times, and the least is taken.
+pub(crate) async fn count_between(
+    store: &Shared,
+    subject: &str,
+    (first, last): (u64, u64),
+    patience: &Patience,
+) -> Option<u64> {
+    let times = match store.ledger.replicated {
+        true => COUNTED_TIMES,
+        false => 1,
+    };
+    let mut least = None;
+    for _ in 0..times {
+        let (from, to) = tokio::join!(
+            First::from(store, subject, first, patience),
+            First::from(store, subject, last, patience),
+        );
+        let (Some(from), Some(to)) = (from, to) else {
+            continue;
+        };
+        if to.stored.sequence == last {
+            let between = (from.left + 1).saturating_sub(to.left);
+            least = Some(least.map_or(between, |least: u64| least.min(between)));
+        }
+    }
+    least
 }
 
 /// A message not far before the version `from` of a history that is too dense to go along its
@@ -153,7 +208,7 @@ pub(crate) async fn covering(
     tail: &StoredCommit,
     from: Version,
     patience: &mut Patience,
-) -> Option<(u64, u64)> {
+) -> Option<(u64, Counted)> {
     let told = tail.link.as_ref()?.sequences();
     let apart = (tail.sequence - told.last()?) / told.len() as u64;
     // A commit has one version at least, so this is far enough back if they are so far apart there.
@@ -163,7 +218,7 @@ pub(crate) async fn covering(
         .saturating_sub(back.saturating_mul(apart + 1))
         .max(1);
     let mut above = (tail.sequence, tail.first().get());
-    let mut best: Option<(u64, u64, u64)> = None;
+    let mut best: Option<(u64, u64, Counted)> = None;
     for _ in 0..PROBES_MAX {
         let found = First::from(store, subject, guess, patience).await?;
         patience.renew();
@@ -210,8 +265,19 @@ pub(crate) async fn ahead(store: &Shared, places: Vec<u64>, patience: &Patience)
 ///
 /// Dropping it leaves nothing behind: what was asked for arrives, and nobody takes it.
 pub(crate) struct Trail {
-    messages: Pin<Box<dyn Stream<Item = Result<Option<Stored>, Fault>> + Send>>,
+    store: Shared,
     subject: String,
+    /// What was not asked for yet, the next one last.
+    places: Vec<u64>,
+    /// What was read before, in no order.
+    read: Vec<Stored>,
+    /// What was asked for, the next one first.
+    asked: FuturesOrdered<BoxFuture<'static, Result<Option<Stored>, Fault>>>,
+    tail: Option<Stored>,
+    /// The size of the largest message so far, at least of the tail.
+    largest: usize,
+    /// Whether a message before the tail has shown about how large they are.
+    is_known: bool,
 }
 
 impl Trail {
@@ -224,31 +290,36 @@ impl Trail {
         mut ahead: Vec<Stored>,
         tail: Stored,
     ) -> Self {
-        let subject = tail.subject.to_string();
         ahead.extend(first);
-        let mut read = move |place: u64| {
-            let at = ahead.iter().position(|stored| stored.sequence == place)?;
-            Some(ahead.swap_remove(at))
-        };
-        // A message has a header block besides.
-        let size = tail.body.len() + 1_024;
-        let at_once = (BYTES_AT_ONCE / size).clamp(1, AT_ONCE);
-        let store = store.clone();
-        let before = futures_util::stream::iter(places.into_iter().rev())
-            .map(move |place| {
-                let (store, read) = (store.clone(), read(place));
-                async move {
-                    match read {
-                        Some(stored) => Ok(Some(stored)),
-                        None => at(store, place).await,
-                    }
-                }
-            })
-            .buffered(at_once);
-        let tail = futures_util::stream::iter([Ok(Some(tail))]);
         Self {
-            messages: Box::pin(before.chain(tail)),
-            subject,
+            store: store.clone(),
+            subject: tail.subject.to_string(),
+            places,
+            read: ahead,
+            asked: FuturesOrdered::new(),
+            largest: size_of(&tail),
+            is_known: false,
+            tail: Some(tail),
+        }
+    }
+
+    /// How many messages are asked for at once: fewer where they are large, and before any but the
+    /// tail has shown its size.
+    fn at_once(&self) -> usize {
+        at_once(self.largest, self.is_known)
+    }
+
+    /// Asks for as many as may be under way.
+    fn ask(&mut self) {
+        while self.asked.len() < self.at_once() {
+            let Some(place) = self.places.pop() else {
+                return;
+            };
+            let read = self.read.iter().position(|read| read.sequence == place);
+            self.asked.push_back(match read {
+                Some(index) => ready(Ok(Some(self.read.swap_remove(index)))).boxed(),
+                None => at(self.store.clone(), place).boxed(),
+            });
         }
     }
 
@@ -258,14 +329,38 @@ impl Trail {
     ///
     /// Where nothing of the actor's is at the place, and where it can't be had.
     pub(crate) async fn next(&mut self) -> Option<Result<Stored, Fault>> {
-        Some(match self.messages.next().await? {
-            Ok(Some(stored)) if stored.subject.as_str() == self.subject => Ok(stored),
+        self.ask();
+        let answer = match self.asked.next().await {
+            Some(answer) => answer,
+            None => Ok(Some(self.tail.take()?)),
+        };
+        Some(match answer {
+            Ok(Some(stored)) if stored.subject.as_str() == self.subject => {
+                self.largest = self.largest.max(size_of(&stored));
+                self.is_known = true;
+                Ok(stored)
+            }
             Ok(_) => Err(Fault::Garbled(
                 "no commit of the actor's is where one was stored".into(),
             )),
             Err(fault) => Err(fault),
         })
     }
+}
+
+/// How many messages of this size are asked for at once; of one that says little of the others,
+/// fewer.
+fn at_once(size: usize, is_known: bool) -> usize {
+    let most = match is_known {
+        true => AT_ONCE,
+        false => AHEAD_MAX,
+    };
+    (BYTES_AT_ONCE / size).clamp(1, most)
+}
+
+/// About how many bytes of memory it takes: it has a header block besides.
+fn size_of(stored: &Stored) -> usize {
+    stored.body.len() + 1_024
 }
 
 /// The message at a place. A replica that does not give it may not have it yet, so the leader is
@@ -276,5 +371,24 @@ async fn at(store: Shared, place: u64) -> Result<Option<Stored>, Fault> {
     match store.server.direct(&wanted, &patience).await {
         Ok(Some(stored)) => Ok(Some(stored)),
         Ok(None) | Err(_) => store.server.message(wanted, &patience).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_are_asked_for_at_once_as_their_size_allows() {
+        for (size, is_known, expected) in [
+            (1_024, false, AHEAD_MAX),
+            (1_024, true, AT_ONCE),
+            (BYTES_AT_ONCE / 10, true, 10),
+            (BYTES_AT_ONCE / 10, false, 10),
+            (BYTES_AT_ONCE * 2, true, 1),
+            (usize::MAX, false, 1),
+        ] {
+            assert_eq!(at_once(size, is_known), expected);
+        }
     }
 }

@@ -4,13 +4,15 @@ use std::fmt;
 
 use aether_core::{ActorId, Position, StoreError, Version};
 
+use crate::doubt::OUTDATED_MAX;
 use crate::follow::{Follower, Wrong};
 use crate::message::Incarnation;
-use crate::newest::{NewestMessage, OUTDATED_MAX};
+use crate::newest::NewestMessage;
 use crate::patience::Patience;
-use crate::read::{EXTENDED_MAX, incomplete};
+use crate::read::incomplete;
 use crate::scan::Scan;
 use crate::store::Shared;
+use crate::tail::Shortfall;
 
 /// What a walk over an actor's whole history found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,7 +153,7 @@ pub(crate) async fn verify(
         expired_through: None,
         faults: Vec::new(),
     };
-    let mut extended = 0;
+    let mut shortfall = Shortfall::default();
     let mut counted = match expires {
         true => 0,
         false => reader.count(&mut patience).await?,
@@ -170,7 +172,7 @@ pub(crate) async fn verify(
     loop {
         let Some(stored) = scan.next(store, &subject, &mut patience).await? else {
             let fewer = scan.given() < counted && !report.faults.iter().any(is_missing);
-            if !fewer || extended == EXTENDED_MAX {
+            if !fewer {
                 break;
             }
             // Who asks for a verdict waits for one, as long as an old leader may stand against it.
@@ -178,12 +180,20 @@ pub(crate) async fn verify(
             let mut insists = Patience::new(enough);
             let (now, later) = reader.later_tail(scan.tail(), &mut insists).await?;
             counted = counted.max(now);
-            let Some(later) = later else { break };
-            extended += 1;
+            let Some(later) = later.filter(|_| shortfall.may_shrink(counted - scan.given())) else {
+                break;
+            };
             scan.extend(later);
             continue;
         };
+        let follows = follower.clone();
         let (commit, wrong) = follower.follow(actor_id, &stored, Version::ZERO);
+        if wrong.as_ref().is_some_and(Wrong::is_missing)
+            && scan.look_again(store, before, stored.sequence)
+        {
+            follower = follows;
+            continue;
+        }
         let after = std::mem::replace(&mut before, stored.sequence);
         let expired = match (&wrong, &commit) {
             (Some(Wrong::Misplaced { says, .. }), Some(commit)) => {

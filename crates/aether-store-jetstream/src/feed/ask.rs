@@ -5,7 +5,7 @@ use aether_core::{Position, StoreError};
 use super::order::Order;
 use super::{ACTION, Feed};
 use crate::decide::StreamState;
-use crate::doubt::Doubt;
+use crate::doubt::{Doubt, OLD_LEADER_MAX};
 use crate::errors::Fault;
 use crate::ledger::Age;
 use crate::link::Wanted;
@@ -51,7 +51,7 @@ impl Feed {
     pub(super) async fn look(&mut self, known: u64) -> Result<StreamState, StoreError> {
         let store = self.store.clone();
         let ledger = &store.ledger;
-        let mut doubt = Doubt::new();
+        let mut doubt = Doubt::lasting(OLD_LEADER_MAX);
         loop {
             let fault = match store.server.state("", 0, &self.patience).await {
                 Ok(state) => match ledger.age_of(state.created) {
@@ -75,10 +75,7 @@ impl Feed {
                         return Err(self.lost("the stream was deleted and made anew".to_owned()));
                     }
                 },
-                Err(fault) => {
-                    doubt.nobody_answers();
-                    fault
-                }
+                Err(fault) => fault,
             };
             self.wait_after(fault).await?;
         }

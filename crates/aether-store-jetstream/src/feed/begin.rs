@@ -6,9 +6,8 @@ use super::order::Order;
 use super::subjects::Subjects;
 use super::{Feed, Phase};
 use crate::decide::StreamState;
+use crate::doubt::{Doubt, OLD_LEADER_MAX};
 use crate::message::{Stored, is_behind_a_message};
-use crate::newest::OUTDATED_MAX;
-use crate::patience::Patience;
 
 impl Feed {
     /// Finds the place to begin at and the end of what is there.
@@ -58,48 +57,50 @@ impl Feed {
             return Err(lost(reason.to_owned()));
         }
         let sequence = position.sequence();
-        let mut doubts = None;
+        let mut known = ledger.mark().max(sequence);
+        let mut doubt = Doubt::lasting(OLD_LEADER_MAX);
         loop {
-            let state = self
-                .look(ledger.mark())
-                .await
-                .map_err(|error| match error {
-                    StoreError::PositionLost { reason, .. } => lost(reason),
-                    error => error,
-                })?;
+            let state = self.look(known).await.map_err(|error| match error {
+                StoreError::PositionLost { reason, .. } => lost(reason),
+                error => error,
+            })?;
+            // It was doubted for long enough if it is less.
+            known = known.min(state.last);
             // Nothing is to be looked at where it is of no event: all behind it has to be there.
             let is_behind = is_behind_a_message(position);
-            let needed = sequence + u64::from(is_behind);
-            let doubt = if sequence == 0 && !is_behind {
+            let needed = sequence.saturating_add(u64::from(is_behind));
+            if sequence == 0 && !is_behind {
                 return Err(lost("no event is there".to_owned()));
-            } else if needed < state.first {
+            }
+            if needed < state.first {
                 let first = state.first;
                 return Err(lost(format!(
                     "its event has expired or was removed, and others after it may have: the \
                      first message that is left is {first}"
                 )));
-            } else if sequence > state.last {
-                format!("it is past the end, which is message {}", state.last)
-            } else if is_behind {
+            }
+            if sequence > state.last {
+                let last = state.last;
+                return Err(lost(format!("it is past the end, which is message {last}")));
+            }
+            if is_behind {
                 self.looked = sequence;
                 return Ok(state);
-            } else if position.fingerprint() == 0 {
+            }
+            if position.fingerprint() == 0 {
                 // Of a report, not of an event: the message is looked at once more.
                 self.looked = sequence - 1;
                 return Ok(state);
-            } else {
-                match self.message_at(sequence).await? {
-                    Some(stored) => {
-                        self.give_rest(stored, position).map_err(lost)?;
-                        return Ok(state);
-                    }
-                    None => "the message with its event is damaged or was removed".to_owned(),
-                }
-            };
+            }
+            if let Some(stored) = self.message_at(sequence).await? {
+                self.give_rest(stored, position).map_err(lost)?;
+                return Ok(state);
+            }
             // An old leader may not know of it.
-            let doubts = doubts.get_or_insert_with(|| Patience::new(OUTDATED_MAX));
-            if !ledger.replicated || !doubts.pause().await {
-                return Err(lost(doubt));
+            if !ledger.replicated || doubt.is_over().await {
+                return Err(lost(
+                    "the message with its event is damaged or was removed".to_owned(),
+                ));
             }
         }
     }

@@ -248,21 +248,31 @@ fn a_beginning_of_which_nobody_says_that_it_expired_is_not_a_hole() {
 
 #[test]
 fn an_earlier_stream_is_believed_only_when_it_lasts() {
+    const SILENCE: Duration = Duration::from_secs(4);
     runtime().block_on(async {
         let (_, [process]) = processes::<1>(Weather::CALM);
         let ledger = &process.ledger;
         let ages = |created: u64| ledger.age_of(created);
         assert_eq!(ages(CREATED), Age::Same);
         assert_eq!(ages(CREATED + 1), Age::Replaced);
+        let lasting = |times: u32| async move {
+            let mut age = Age::Same;
+            for _ in 0..times {
+                age = ages(CREATED - 1);
+                tokio::time::advance(ledger.deadline / 8).await;
+            }
+            age
+        };
         for _ in 0..2 {
-            assert_eq!(ages(CREATED - 1), Age::Earlier);
-            tokio::time::advance(ledger.deadline * 2 / 3).await;
-            assert_eq!(ages(CREATED - 1), Age::Earlier);
+            assert_eq!(lasting(6).await, Age::Earlier);
             assert_eq!(ages(CREATED), Age::Same);
         }
-        assert_eq!(ages(CREATED - 1), Age::Earlier);
-        tokio::time::advance(ledger.deadline).await;
-        assert_eq!(ages(CREATED - 1), Age::Replaced);
+        // Now and then is not all the time.
+        for _ in 0..8 {
+            assert_eq!(ages(CREATED - 1), Age::Earlier);
+            tokio::time::advance(ledger.deadline.max(SILENCE)).await;
+        }
+        assert_eq!(lasting(7).await, Age::Replaced);
     });
 }
 
@@ -270,7 +280,7 @@ fn an_earlier_stream_is_believed_only_when_it_lasts() {
 #[test]
 fn a_hole_does_not_pass_for_what_has_expired() {
     runtime().block_on(async {
-        let (server, [writer, ours]) = processes(EXPIRING);
+        let (server, [writer, mut ours]) = processes(EXPIRING);
         let mine = event(11);
         for version in 1..=50 {
             let event = if version == 11 {
@@ -285,6 +295,7 @@ fn a_hole_does_not_pass_for_what_has_expired() {
         log.remove(10);
         server.set_log(log);
         let between = Between::plain(&server);
+        ours.ledger.replicated = false;
         // It was stored, and a conflict would say that it was not.
         let error = append(&between, &ours, Commit::event(mine))
             .await
@@ -301,6 +312,35 @@ fn a_hole_does_not_pass_for_what_has_expired() {
         server.set_log(log);
         let error = append(&between, &ours, drafted(0)).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Malformed, "{error}");
+    });
+}
+
+/// Of several replicas it may be an old leader who says that nothing has expired.
+#[test]
+fn a_hole_is_one_of_several_replicas_when_it_was_one_for_long_enough() {
+    runtime().block_on(async {
+        let hour = Weather {
+            max_age: Duration::from_secs(3_600),
+            ..Weather::CALM
+        };
+        let (server, [writer, mut ours]) = processes(hour);
+        for version in 1..=50 {
+            let saved = writer.save(Commit::event(event(version)), None).await;
+            assert!(saved.is_none());
+        }
+        let mut log = server.log();
+        log.remove(10);
+        server.set_log(log);
+        let between = Between::plain(&server);
+        for (seconds, kind) in [
+            (5, StoreErrorKind::Unavailable),
+            (10, StoreErrorKind::Malformed),
+        ] {
+            ours.ledger.deadline = Duration::from_secs(seconds);
+            let error = append(&between, &ours, Commit::event(event(11))).await;
+            let error = error.unwrap_err();
+            assert_eq!(error.kind(), kind, "{error}");
+        }
     });
 }
 

@@ -8,11 +8,10 @@ use async_nats::jetstream::stream::Config;
 use serde::Deserialize;
 
 use super::course::Tip;
-use crate::doubt::Doubt;
+use crate::doubt::{Doubt, OLD_LEADER_MAX};
 use crate::errors::{Fault, misconfigured};
 use crate::ledger::Age;
 use crate::link::Wanted;
-use crate::newest::OUTDATED_MAX;
 use crate::patience::Patience;
 use crate::server::nanos;
 use crate::store::Shared;
@@ -66,7 +65,7 @@ impl Ground {
     ///
     /// An error says that nothing goes on from this place.
     pub(super) async fn look(&mut self, known: u64, from: Position) -> Result<State, StoreError> {
-        self.look_for(known, OUTDATED_MAX, from).await
+        self.look_for(known, OLD_LEADER_MAX, from).await
     }
 
     /// The same where it is not sure that the stream has come as far: who says less is believed
@@ -104,11 +103,7 @@ impl Ground {
                         });
                     }
                 },
-                // While nobody answers, nothing is known.
-                Err(fault) => {
-                    doubted.nobody_answers();
-                    fault
-                }
+                Err(fault) => fault,
             };
             self.wait_after(fault).await?;
         }
