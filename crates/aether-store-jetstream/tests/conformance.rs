@@ -111,13 +111,8 @@ impl StoreBuilder for Finite {
     async fn build(&self, _: StoreOptions) -> Result<(JetStreamStore, Streams), BoxError> {
         let streams = Streams::new("finite");
         let config = jetstream::stream::Config {
-            name: streams.base.clone(),
-            subjects: vec![format!("{}.events.*.*", streams.base)],
             max_age: Retention::ONE_YEAR.max_age().unwrap_or_default(),
-            discard: jetstream::stream::DiscardPolicy::New,
-            allow_direct: true,
-            num_replicas: Streams::replicas(),
-            ..jetstream::stream::Config::default()
+            ..streams.removable()
         };
         let jetstream = jetstream::new(streams.client().await);
         jetstream.create_stream(config).await?;

@@ -30,20 +30,10 @@ async fn feeds_give_each_event_once_though_leaders_are_killed_and_paused() {
     let mut load = Load::start(&stores.stores, &Plan::new(5));
     for round in 0..4 {
         load.goes_on(60).await;
-        let leader = cluster.leader_of(&stream).await;
-        if round % 2 == 0 {
-            cluster.servers[leader].kill();
-        } else {
-            cluster.servers[leader].pause();
-        }
-        cluster.other_leader_of(&stream, leader).await;
+        let leader = cluster.lose_leader(&stream, round).await;
         feeds.push(Watched::start(all_of(&stores.stores[(leader + 1) % 3])));
         load.goes_on(60).await;
-        if round % 2 == 0 {
-            cluster.servers[leader].restart().await;
-        } else {
-            cluster.servers[leader].resume();
-        }
+        cluster.bring_back(leader, round).await;
     }
     let books = load.stop().await;
     let fresh = JetStreamStore::connect(&cluster.url(), config)

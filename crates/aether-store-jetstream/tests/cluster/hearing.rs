@@ -29,19 +29,9 @@ async fn what_is_heard_and_what_is_filled_are_everything_though_leaders_are_kill
     let mut load = Load::start(&stores.stores, &Plan::new(6));
     for round in 0..4 {
         load.goes_on(60).await;
-        let leader = cluster.leader_of(&stream).await;
-        if round % 2 == 0 {
-            cluster.servers[leader].kill();
-        } else {
-            cluster.servers[leader].pause();
-        }
-        cluster.other_leader_of(&stream, leader).await;
+        let leader = cluster.lose_leader(&stream, round).await;
         load.goes_on(60).await;
-        if round % 2 == 0 {
-            cluster.servers[leader].restart().await;
-        } else {
-            cluster.servers[leader].resume();
-        }
+        cluster.bring_back(leader, round).await;
     }
     let books = load.stop().await;
     let fresh = JetStreamStore::connect(&cluster.url(), config)

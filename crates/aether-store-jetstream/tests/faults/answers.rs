@@ -509,3 +509,37 @@ async fn a_message_that_is_not_given_is_missed_though_others_write_all_the_while
     let uncounted = |fault: &HistoryFault| matches!(fault.kind, HistoryFaultKind::Uncounted { .. });
     assert!(report.faults.iter().any(uncounted), "{report:?}");
 }
+
+/// A replica may have lost what the others have.
+#[tokio::test]
+async fn what_one_replica_has_lost_is_read_from_the_leader() {
+    let behind = behind_a_proxy("one-lost", SECOND).await;
+    let id = actor("order-1");
+    let mut events = Vec::new();
+    for version in 1..=100 {
+        events.push(event(&id, version));
+        let saved = behind.direct.save_event(events[events.len() - 1].clone());
+        saved.await.unwrap();
+    }
+    let reader = behind.fresh_replicated().await;
+    // Each page begins behind the message that it is to begin with.
+    let skipped = Arc::new(AtomicUsize::new(0));
+    let skips = skipped.clone();
+    behind.proxy.rule(move |published| {
+        let asked = serde_json::from_slice::<serde_json::Value>(&published.bytes);
+        match asked {
+            Ok(mut asked) if asked["batch"].as_u64().is_some_and(|batch| batch > 1) => {
+                skips.fetch_add(1, Ordering::SeqCst);
+                asked["seq"] = (asked["seq"].as_u64().unwrap() + 1).into();
+                Action::Replace(asked.to_string())
+            }
+            _ => Action::Pass,
+        }
+    });
+    let read = reader.get_events(&id, Version::ZERO).await.unwrap();
+    assert_eq!(read, events);
+    assert!(skipped.load(Ordering::SeqCst) > 0, "no page was asked for");
+    let report = reader.verify(&id).await.unwrap();
+    assert!(report.is_intact(), "{report:?}");
+    assert_eq!(report.commits, 100);
+}

@@ -2,7 +2,7 @@
 
 use aether_core::{ActorId, EventStore as _, EventStoreExt as _, StoreErrorKind as Kind, Version};
 use aether_store_jetstream::JetStreamStore;
-use aether_store_jetstream::async_nats::jetstream::{self, stream};
+use aether_store_jetstream::async_nats::jetstream;
 
 use futures_util::StreamExt as _;
 
@@ -15,14 +15,7 @@ const VERSIONS: u32 = 3;
 /// A stream that can be purged, and a store that has saved some versions of this actor.
 async fn warm(streams: &Streams, id: &ActorId) -> (JetStreamStore, jetstream::Context) {
     let jetstream = jetstream::new(streams.client().await);
-    let config = stream::Config {
-        name: streams.base.clone(),
-        subjects: vec![format!("{}.events.*.*", streams.base)],
-        allow_direct: true,
-        discard: stream::DiscardPolicy::New,
-        ..stream::Config::default()
-    };
-    jetstream.create_stream(config).await.unwrap();
+    streams.make_removable().await;
     let config = streams.config().request_timeout(SECOND / 5);
     let store = streams.store_with(config.deadline(SECOND)).await;
     for version in 1..=VERSIONS {

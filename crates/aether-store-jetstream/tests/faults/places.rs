@@ -173,12 +173,8 @@ impl Expiring {
         let jetstream = jetstream::new(streams.client().await);
         // One from which messages can be removed: nobody waits a year.
         let events = jetstream::stream::Config {
-            name: streams.base.clone(),
-            subjects: vec![format!("{}.events.*.*", streams.base)],
             max_age: Retention::ONE_YEAR.max_age().unwrap(),
-            discard: jetstream::stream::DiscardPolicy::New,
-            allow_direct: true,
-            ..jetstream::stream::Config::default()
+            ..streams.removable()
         };
         let events = jetstream.create_stream(events).await.unwrap();
         let config = streams.config().retention(Retention::ONE_YEAR);
@@ -283,6 +279,53 @@ async fn a_long_thin_history_is_read_by_its_places_from_any_version() {
         assert!(requests <= wanted + 32 + 4, "{requests} from {from}");
     }
     assert_eq!(asked.with(&["\"batch\":256"]), 0, "{asked:?}");
+}
+
+/// Adds to what an answer says is left of a batch, where the number has as many digits then.
+fn miscount(frame: &mut [u8], by: i64) -> bool {
+    const HEADER: &[u8] = b"Nats-Num-Pending: ";
+    let Some(at) = frame.windows(HEADER.len()).position(|part| part == HEADER) else {
+        return false;
+    };
+    let digits = &mut frame[at + HEADER.len()..];
+    let width = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let left: i64 = str::from_utf8(&digits[..width]).unwrap().parse().unwrap();
+    let changed = (left + by).to_string();
+    let fits = left + by >= 0 && changed.len() == width;
+    if fits {
+        digits[..width].copy_from_slice(changed.as_bytes());
+    }
+    fits
+}
+
+/// While a cluster is brought to another release, servers count differently what is left of a
+/// batch, and it is not known which one answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dense_history_is_whole_whether_a_server_counts_what_it_gives_or_not() {
+    const VERSIONS: u32 = 700;
+    let behind = behind_a_proxy("counts", 5 * SECOND).await;
+    let id = actor("order-1");
+    let versions = (1..=VERSIONS).map(Version::from);
+    for version in 1..=VERSIONS {
+        behind.direct.save_event(event(&id, version)).await.unwrap();
+    }
+    for by in [-1, 1] {
+        let changed = Arc::new(AtomicUsize::new(0));
+        let counts = changed.clone();
+        behind.proxy.change(move |frame| {
+            counts.fetch_add(usize::from(miscount(frame, by)), Ordering::SeqCst);
+        });
+        for from in [1, 100, VERSIONS - 150] {
+            let cold = behind.fresh().await;
+            let read = cold.get_events(&id, from.into()).await.unwrap();
+            let wanted = versions.clone().skip(from as usize - 1);
+            assert!(read.iter().map(Event::version).eq(wanted), "from {from}");
+        }
+        assert!(changed.load(Ordering::SeqCst) > 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

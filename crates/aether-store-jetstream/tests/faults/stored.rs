@@ -310,12 +310,8 @@ async fn a_snapshot_of_a_later_release_is_not_replaced_by_an_older_one() {
 async fn deletable(streams: &Streams, id: &ActorId, commits: u32) -> JetStreamStore {
     let jetstream = jetstream::new(streams.client().await);
     let config = jetstream::stream::Config {
-        name: streams.base.clone(),
-        subjects: vec![format!("{}.events.*.*", streams.base)],
-        allow_direct: true,
         deny_purge: true,
-        discard: jetstream::stream::DiscardPolicy::New,
-        ..jetstream::stream::Config::default()
+        ..streams.removable()
     };
     jetstream.create_stream(config).await.unwrap();
     let config = streams.config().request_timeout(SECOND / 5);

@@ -3,7 +3,7 @@
 use aether_core::{ActorId, EventStoreExt as _, StoreError, StoreErrorKind as Kind, Version};
 use aether_store_jetstream::async_nats::jetstream;
 use aether_store_jetstream::async_nats::jetstream::message::StreamMessage;
-use aether_store_jetstream::async_nats::jetstream::stream::{Config, DiscardPolicy, Stream};
+use aether_store_jetstream::async_nats::jetstream::stream::{Config, Stream};
 use aether_store_jetstream::{HistoryFaultKind, JetStreamStore, Retention};
 
 use crate::SECOND;
@@ -15,23 +15,12 @@ const VERSIONS: u32 = 5;
 
 /// A stream of which messages can be deleted, with some versions of an actor.
 async fn tampered(streams: &Streams, id: &ActorId) -> (JetStreamStore, Stream) {
-    let jetstream = jetstream::new(streams.client().await);
-    let stream = jetstream.create_stream(config(streams)).await.unwrap();
+    let stream = streams.make_removable().await;
     let store = streams.store().await;
     for version in 1..=VERSIONS {
         store.save_event(event(id, version)).await.unwrap();
     }
     (store, stream)
-}
-
-fn config(streams: &Streams) -> Config {
-    Config {
-        name: streams.base.clone(),
-        subjects: vec![format!("{}.events.*.*", streams.base)],
-        allow_direct: true,
-        discard: DiscardPolicy::New,
-        ..Config::default()
-    }
 }
 
 /// What is wrong in which message, by a store that has seen nothing.
@@ -90,7 +79,7 @@ async fn a_beginning_that_was_removed_is_not_taken_for_one_that_expired() {
     let year = Retention::ONE_YEAR;
     let config = Config {
         max_age: year.max_age().unwrap(),
-        ..config(&streams)
+        ..streams.removable()
     };
     let stream = jetstream.create_stream(config).await.unwrap();
     let config = streams.config().retention(year);
@@ -119,7 +108,7 @@ async fn rewrite(streams: &Streams, stream: &Stream, change: impl Fn(&mut Stream
     }
     let jetstream = jetstream::new(streams.client().await);
     jetstream.delete_stream(&streams.base).await.unwrap();
-    jetstream.create_stream(config(streams)).await.unwrap();
+    streams.make_removable().await;
     for message in messages {
         let ack = jetstream
             .publish_with_headers(message.subject, message.headers, message.payload)

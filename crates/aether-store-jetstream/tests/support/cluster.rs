@@ -114,6 +114,26 @@ impl Cluster {
         }
     }
 
+    /// Kills the stream's leader in each other round, else pauses it, until another leads; which it
+    /// was.
+    pub(crate) async fn lose_leader(&mut self, stream: &str, round: u32) -> usize {
+        let leader = self.leader_of(stream).await;
+        match round % 2 {
+            0 => self.servers[leader].kill(),
+            _ => self.servers[leader].pause(),
+        }
+        self.other_leader_of(stream, leader).await;
+        leader
+    }
+
+    /// Brings back who was lost in this round.
+    pub(crate) async fn bring_back(&mut self, server: usize, round: u32) {
+        match round % 2 {
+            0 => self.servers[server].restart().await,
+            _ => self.servers[server].resume(),
+        }
+    }
+
     /// Whether this server is there and not paused.
     pub(crate) fn is_running(&self, index: usize) -> bool {
         self.servers[index].is_running()

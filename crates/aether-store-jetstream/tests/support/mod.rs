@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aether_core::{ActorId, Event, EventDraft, Namespace};
-use aether_store_jetstream::async_nats::{self, jetstream};
+use aether_store_jetstream::async_nats;
+use aether_store_jetstream::async_nats::jetstream::{self, stream};
 use aether_store_jetstream::{JetStreamConfig, JetStreamStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -77,6 +78,24 @@ impl Streams {
 
     pub(crate) async fn client(&self) -> async_nats::Client {
         async_nats::connect(&self.url).await.unwrap()
+    }
+
+    /// A stream of events from which messages can be removed, which a store of these takes as it is.
+    pub(crate) fn removable(&self) -> stream::Config {
+        stream::Config {
+            name: self.base.clone(),
+            subjects: vec![format!("{}.events.*.*", self.base)],
+            num_replicas: Self::replicas(),
+            allow_direct: true,
+            discard: stream::DiscardPolicy::New,
+            ..stream::Config::default()
+        }
+    }
+
+    /// Makes [that stream](Self::removable).
+    pub(crate) async fn make_removable(&self) -> stream::Stream {
+        let jetstream = jetstream::new(self.client().await);
+        jetstream.create_stream(self.removable()).await.unwrap()
     }
 
     fn names(&self) -> Vec<String> {

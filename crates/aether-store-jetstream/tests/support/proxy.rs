@@ -30,14 +30,14 @@ pub(crate) struct Faults {
     pub(crate) down_after_commit: AtomicBool,
     /// What becomes of what the client publishes.
     rule: Mutex<Option<Rule>>,
-    /// Is shown what the server sends, and says whether the client gets it.
+    /// Is shown what the server sends, may change it, and says whether the client gets it.
     sieve: Mutex<Option<Sieve>>,
     /// To the server, on the newest connection.
     to_server: Mutex<Option<UnboundedSender<Vec<u8>>>>,
 }
 
 type Rule = Box<dyn FnMut(&Published) -> Action + Send>;
-type Sieve = Box<dyn FnMut(&[u8]) -> bool + Send>;
+type Sieve = Box<dyn FnMut(&mut Vec<u8>) -> bool + Send>;
 
 /// An answer, and the connection on which it is to be given.
 struct Held {
@@ -104,7 +104,19 @@ impl Proxy {
     }
 
     /// From now on this says for each frame that the server sends whether the client gets it.
-    pub(crate) fn sift(&self, sieve: impl FnMut(&[u8]) -> bool + Send + 'static) {
+    pub(crate) fn sift(&self, mut sieve: impl FnMut(&[u8]) -> bool + Send + 'static) {
+        self.set_sieve(move |frame| sieve(frame));
+    }
+
+    /// From now on this may change each frame that the server sends, in its place.
+    pub(crate) fn change(&self, mut change: impl FnMut(&mut [u8]) + Send + 'static) {
+        self.set_sieve(move |frame| {
+            change(frame);
+            true
+        });
+    }
+
+    fn set_sieve(&self, sieve: impl FnMut(&mut Vec<u8>) -> bool + Send + 'static) {
         *self.faults.sieve.lock().unwrap() = Some(Box::new(sieve));
     }
 
@@ -216,11 +228,11 @@ async fn pass(client: TcpStream, upstream: TcpStream, faults: Arc<Faults>) {
                     if ready?.is_empty() { None } else { frame::read(&mut from_server).await? }
                 }
             };
-            let Some(bytes) = bytes else {
+            let Some(mut bytes) = bytes else {
                 return std::io::Result::Ok(());
             };
             let sifted = match faults.sieve.lock().unwrap().as_mut() {
-                Some(sieve) => !sieve(&bytes),
+                Some(sieve) => !sieve(&mut bytes),
                 None => false,
             };
             if sifted || loses(&bytes, &faults) || holds(&bytes, &faults, &answers) {

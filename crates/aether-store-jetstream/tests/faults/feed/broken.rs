@@ -17,12 +17,8 @@ use crate::support::{Streams, actor, event, eventually, publish_raw};
 async fn deletable(streams: &Streams) -> JetStreamStore {
     let jetstream = jetstream::new(streams.client().await);
     let config = stream::Config {
-        name: streams.base.clone(),
-        subjects: vec![format!("{}.events.*.*", streams.base)],
-        allow_direct: true,
         deny_purge: true,
-        discard: stream::DiscardPolicy::New,
-        ..stream::Config::default()
+        ..streams.removable()
     };
     jetstream.create_stream(config).await.unwrap();
     streams.store().await

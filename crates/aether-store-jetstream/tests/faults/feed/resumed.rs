@@ -8,7 +8,7 @@ use aether_core::{
     StoreError, StoreErrorKind as Kind,
 };
 use aether_store_jetstream::JetStreamStore;
-use aether_store_jetstream::async_nats::jetstream::{self, stream};
+use aether_store_jetstream::async_nats::jetstream;
 
 use futures_util::StreamExt as _;
 
@@ -22,15 +22,7 @@ use crate::support::{Streams, actor, event, eventually};
 
 /// A store on a stream that can be purged, with one commit of each of these actors, in turns.
 async fn purgeable(streams: &Streams, ids: &[ActorId], versions: u32) -> JetStreamStore {
-    let jetstream = jetstream::new(streams.client().await);
-    let config = stream::Config {
-        name: streams.base.clone(),
-        subjects: vec![format!("{}.events.*.*", streams.base)],
-        allow_direct: true,
-        discard: stream::DiscardPolicy::New,
-        ..stream::Config::default()
-    };
-    jetstream.create_stream(config).await.unwrap();
+    streams.make_removable().await;
     let store = streams.store().await;
     save(&store, ids, 1..=versions).await;
     store

@@ -1,7 +1,7 @@
 //! Gaps of which a part has expired or was removed before it is filled.
 
 use aether_core::{FeedFilter, RecordedEvent, StoreError};
-use aether_store_jetstream::async_nats::jetstream::{self, stream};
+use aether_store_jetstream::async_nats::jetstream;
 use aether_store_jetstream::{Gap, JetStreamStore, Retention, StoredSubscription};
 use futures_util::StreamExt as _;
 
@@ -16,14 +16,7 @@ use crate::support::{Streams, actor, eventually};
 /// A store by this address, on a stream that republishes and can be purged.
 pub(super) async fn purgeable(streams: &Streams, url: &str) -> JetStreamStore {
     let jetstream = jetstream::new(streams.client().await);
-    let config = stream::Config {
-        name: streams.base.clone(),
-        subjects: vec![format!("{}.events.*.*", streams.base)],
-        allow_direct: true,
-        discard: stream::DiscardPolicy::New,
-        ..stream::Config::default()
-    };
-    jetstream.create_stream(config).await.unwrap();
+    streams.make_removable().await;
     republish(&jetstream, &streams.base).await;
     JetStreamStore::connect(url, streams.config())
         .await
