@@ -13,8 +13,9 @@ pub(crate) const OLD_LEADER_MAX: Duration = Duration::from_secs(20);
 pub(crate) const OUTDATED_MAX: Duration = Duration::from_secs(9);
 /// How often it has to say so, and then once more.
 const BELIEVED_AFTER: u32 = 3;
-/// How long it may take from one time to the next: a request that is answered late, and a pause.
-const SILENCE_MAX: Duration = Duration::from_secs(3);
+/// How long it may take at least from one time to the next: a request that is answered late, and a
+/// pause.
+const SILENCE_LEAST: Duration = Duration::from_secs(3);
 /// How often it is asked meanwhile.
 const ASKED_EVERY: Duration = Duration::from_millis(100);
 
@@ -25,6 +26,7 @@ const ASKED_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Doubt {
     lasts: Duration,
+    silence_max: Duration,
     said: Option<Said>,
 }
 
@@ -37,13 +39,26 @@ struct Said {
 
 impl Doubt {
     pub(crate) fn lasting(lasts: Duration) -> Self {
-        Self { lasts, said: None }
+        Self {
+            lasts,
+            silence_max: SILENCE_LEAST.max(lasts / 3),
+            said: None,
+        }
+    }
+
+    /// The same where it is not asked again and again: whoever is silent in between has not said
+    /// otherwise.
+    pub(crate) fn whatever_the_silence(self) -> Self {
+        Self {
+            silence_max: Duration::MAX,
+            ..self
+        }
     }
 
     /// It is said once more; whether it was said long enough to be believed.
     pub(crate) fn is_said(&mut self) -> bool {
         let now = Instant::now();
-        let said = self.said.filter(|said| now - said.last <= SILENCE_MAX);
+        let said = self.said.filter(|said| now - said.last <= self.silence_max);
         let said = said.map_or((now, 1), |said| (said.first, said.times + 1));
         let (first, times) = said;
         self.said = Some(Said {
@@ -79,8 +94,15 @@ mod tests {
         let mut doubt = Doubt::lasting(OUTDATED_MAX);
         for _ in 0..10 {
             assert!(!doubt.is_over().await);
-            tokio::time::sleep(SILENCE_MAX).await;
+            tokio::time::sleep(SILENCE_LEAST).await;
         }
+        // Unless nobody asks all the time.
+        let mut doubt = Doubt::lasting(OUTDATED_MAX).whatever_the_silence();
+        for _ in 0..BELIEVED_AFTER {
+            assert!(!doubt.is_said());
+            tokio::time::sleep(OUTDATED_MAX).await;
+        }
+        assert!(doubt.is_said());
         // Once is not enough, however short the doubt.
         let mut doubt = Doubt::lasting(Duration::ZERO);
         for _ in 0..BELIEVED_AFTER {

@@ -112,8 +112,9 @@ impl Ledger {
 
     /// Whether a stream that was made at this time is the one that was connected to.
     ///
-    /// One that was made earlier is what a server shows that has slept; but not again and again for
-    /// most of a call's patience. From then on it is what there is now: an older copy was restored.
+    /// One that was made earlier is what a server shows that has slept; but not again and again, and
+    /// never this one, for as long as a call has patience. From then on it is what there is now: an
+    /// older copy was restored.
     pub(crate) fn age_of(&self, created: u64) -> Age {
         let earlier = || self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
         match created.cmp(&self.incarnation.0) {
@@ -193,9 +194,9 @@ impl Ledger {
     }
 }
 
-/// Whether a stream that was made earlier is what there is now. A call asks long enough to know.
+/// Whether a stream that was made earlier is what there is now. It is asked now and then.
 fn shown_earlier(deadline: Duration) -> Doubt {
-    Doubt::lasting(deadline * 3 / 4)
+    Doubt::lasting(deadline).whatever_the_silence()
 }
 
 /// When a stream was made that an answer is about.

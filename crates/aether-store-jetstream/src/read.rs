@@ -525,6 +525,8 @@ impl Replay {
         if let (Some(Wrong::Misplaced { says, .. }), Some(commit)) = (&wrong, &commit) {
             let says = *says;
             let reader = self.store.reader(&self.actor_id, &self.subject);
+            // There may be an old leader to wait for.
+            self.patience.renew();
             let expired = reader.has_expired_before(commit, before, &mut self.patience);
             if expired.await? {
                 self.refuse_truncated(says).await?;

@@ -12,6 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::batch_get::{PAGE_MESSAGES, Page};
 use crate::consumer::{BATCH_LEAST, Consumer, Given};
+use crate::doubt::{Doubt, OUTDATED_MAX};
 use crate::errors::{Fault, unavailable};
 use crate::link::Wanted;
 use crate::message::Stored;
@@ -33,6 +34,8 @@ pub(crate) const CONSUMERS_AT_ONCE: usize = 16;
 /// behind but an unsubscribe; a consumer is removed.
 #[derive(Debug)]
 pub(crate) struct Scan {
+    /// There is nothing to be given before this message.
+    start: u64,
     /// The sequence of the last message.
     tail: u64,
     /// The next message has at least this sequence.
@@ -59,6 +62,8 @@ pub(crate) struct Scan {
     given: u64,
     /// Up to this message the leader is asked for each by itself.
     by_leader: u64,
+    /// Whether it does not find the next one there.
+    not_there: Option<Doubt>,
 }
 
 impl Scan {
@@ -70,6 +75,7 @@ impl Scan {
     /// Everything from one message to another, which was seen.
     pub(crate) fn between(start: u64, tail: u64) -> Self {
         Self {
+            start,
             tail,
             next: start,
             page: None,
@@ -82,6 +88,7 @@ impl Scan {
             retrying: false,
             given: 0,
             by_leader: 0,
+            not_there: None,
         }
     }
 
@@ -105,7 +112,10 @@ impl Scan {
             return false;
         }
         self.by_leader = given;
-        self.next = before + 1;
+        // As long as a call asks, at most.
+        let lasts = OUTDATED_MAX.min(store.ledger.deadline * 3 / 4);
+        self.not_there = Some(Doubt::lasting(lasts));
+        self.next = (before + 1).max(self.start);
         self.given -= 1;
         (self.page, self.consumer) = (None, None);
         let text = format!("message {given} does not follow {before}");
@@ -172,7 +182,7 @@ impl Scan {
                 self.page_messages = (self.page_messages / 2).max(1);
             }
             self.retrying = true;
-            if !alone {
+            if !alone && !by_leader {
                 self.alone = self.alone_next;
                 self.alone_next = self.alone_next.saturating_mul(2);
             }
@@ -248,7 +258,13 @@ impl Scan {
     ) -> Result<Option<Stored>, Fault> {
         if let Some(open) = &mut self.page {
             if let Some(stored) = open.next().await? {
-                return Ok(Some(stored));
+                let due = self.next;
+                return match stored.sequence {
+                    early if early < due => Err(Fault::Garbled(format!(
+                        "message {early} where {due} was due"
+                    ))),
+                    _ => Ok(Some(stored)),
+                };
             }
             if open.given() >= self.page_messages {
                 self.page_messages = (self.page_messages + 1).min(PAGE_MESSAGES);
@@ -274,9 +290,20 @@ impl Scan {
             seq: self.next,
             next_by_subj: subject,
         };
-        match store.server.message(wanted, patience).await? {
-            Some(stored) => Ok(Some(stored)),
-            None => self.read_one(store, subject).await,
+        let found = store.server.message(wanted, patience).await?;
+        if found.is_some() {
+            // A page or a consumer that is open gives it, too.
+            (self.page, self.consumer) = (None, None);
+            return Ok(found);
         }
+        // An old leader may not have it yet.
+        if let Some(not_there) = &mut self.not_there
+            && self.next <= self.by_leader
+            && !not_there.is_said()
+        {
+            let text = format!("the leader has no message from {} on", self.next);
+            return Err(Fault::Garbled(text));
+        }
+        self.read_one(store, subject).await
     }
 }

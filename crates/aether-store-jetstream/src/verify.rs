@@ -175,9 +175,7 @@ pub(crate) async fn verify(
             if !fewer {
                 break;
             }
-            // Who asks for a verdict waits for one, as long as an old leader may stand against it.
-            let enough = store.ledger.deadline.max(2 * OUTDATED_MAX);
-            let mut insists = Patience::new(enough);
+            let mut insists = insisting(store);
             let (now, later) = reader.later_tail(scan.tail(), &mut insists).await?;
             counted = counted.max(now);
             let Some(later) = later.filter(|_| shortfall.may_shrink(counted - scan.given())) else {
@@ -197,7 +195,8 @@ pub(crate) async fn verify(
         let after = std::mem::replace(&mut before, stored.sequence);
         let expired = match (&wrong, &commit) {
             (Some(Wrong::Misplaced { says, .. }), Some(commit)) => {
-                let expired = reader.has_expired_before(commit, after, &mut patience);
+                let mut insists = insisting(store);
+                let expired = reader.has_expired_before(commit, after, &mut insists);
                 expired.await?.then_some(*says)
             }
             _ => None,
@@ -222,6 +221,11 @@ pub(crate) async fn verify(
         report.faults.push(fault(incarnation, scan.tail(), kind));
     }
     Ok(report)
+}
+
+/// Who asks for a verdict waits for one, as long as an old leader may stand against it.
+fn insisting(store: &Shared) -> Patience {
+    Patience::new(store.ledger.deadline.max(2 * OUTDATED_MAX))
 }
 
 fn is_missing(fault: &HistoryFault) -> bool {

@@ -58,7 +58,7 @@ impl Feed {
         }
         let sequence = position.sequence();
         let mut known = ledger.mark().max(sequence);
-        let mut doubt = Doubt::lasting(OLD_LEADER_MAX);
+        let mut doubt = Doubt::lasting(OLD_LEADER_MAX).whatever_the_silence();
         loop {
             let state = self.look(known).await.map_err(|error| match error {
                 StoreError::PositionLost { reason, .. } => lost(reason),

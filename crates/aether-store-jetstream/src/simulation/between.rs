@@ -248,31 +248,25 @@ fn a_beginning_of_which_nobody_says_that_it_expired_is_not_a_hole() {
 
 #[test]
 fn an_earlier_stream_is_believed_only_when_it_lasts() {
-    const SILENCE: Duration = Duration::from_secs(4);
     runtime().block_on(async {
         let (_, [process]) = processes::<1>(Weather::CALM);
         let ledger = &process.ledger;
         let ages = |created: u64| ledger.age_of(created);
         assert_eq!(ages(CREATED), Age::Same);
         assert_eq!(ages(CREATED + 1), Age::Replaced);
-        let lasting = |times: u32| async move {
-            let mut age = Age::Same;
-            for _ in 0..times {
-                age = ages(CREATED - 1);
-                tokio::time::advance(ledger.deadline / 8).await;
-            }
-            age
-        };
         for _ in 0..2 {
-            assert_eq!(lasting(6).await, Age::Earlier);
+            for _ in 0..3 {
+                assert_eq!(ages(CREATED - 1), Age::Earlier);
+                tokio::time::advance(ledger.deadline).await;
+            }
             assert_eq!(ages(CREATED), Age::Same);
         }
-        // Now and then is not all the time.
-        for _ in 0..8 {
+        // However often, and not for long.
+        for _ in 0..10 {
             assert_eq!(ages(CREATED - 1), Age::Earlier);
-            tokio::time::advance(ledger.deadline.max(SILENCE)).await;
         }
-        assert_eq!(lasting(7).await, Age::Replaced);
+        tokio::time::advance(ledger.deadline).await;
+        assert_eq!(ages(CREATED - 1), Age::Replaced);
     });
 }
 
