@@ -1,0 +1,234 @@
+//! The bus within one process.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::pin;
+use std::sync::{Arc, Weak};
+
+use aether_core::{BroadcastError, Event, EventBroadcaster, Namespace};
+use futures_util::future::{Either, join_all, select};
+use parking_lot::RwLock;
+
+use crate::index::Index;
+use crate::queue::{Afterwards, Offered, Queue};
+use crate::{
+    Bus, BusError, NamespacePattern, Published, Receipt, Subscribe, Subscription, SubscriptionEnd,
+};
+
+/// A bus within one process: a handle, to be cloned.
+///
+/// [`publish`](Self::publish) brings an event to every [`Subscription`] that is about its namespace
+/// and whose filter it passes, and to nobody else; all of them share the one event. What a slow
+/// subscriber does not take costs the others nothing.
+///
+/// **Order**: what one task publishes, each subscription gets in that order. Of what two publish at
+/// the same time, two subscriptions may see two orders.
+///
+/// When its last handle is dropped, it is [stopped](Self::stop).
+#[derive(Clone, Default)]
+pub struct EventBus(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    index: RwLock<Index>,
+}
+
+impl EventBus {
+    /// A bus without subscribers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Subscribes, from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`BusError::Stopped`] after [`stop`](Self::stop).
+    pub fn subscribe(&self, asked: Subscribe) -> Result<Subscription, BusError> {
+        let queue = Arc::new(Queue::new(&asked));
+        let mut index = self.0.index.write();
+        if index.is_stopped {
+            return Err(BusError::Stopped);
+        }
+        let ticket = index.add(&asked.pattern, &asked.filter, &queue);
+        drop(index);
+        let shared: Weak<Shared> = Arc::downgrade(&self.0);
+        Ok(Subscription::new(queue, asked.pattern, move || {
+            if let Some(shared) = shared.upgrade() {
+                shared.index.write().remove(&ticket);
+            }
+        }))
+    }
+
+    /// Brings an event to whoever subscribes to it; waits for those that
+    /// [asked for it](Subscribe::publishers_wait), at the same time, after all others have it.
+    ///
+    /// To nobody is fine. Dropping the future before it was polled publishes nothing; dropping it
+    /// while it waits for room does with the event as each subscription's
+    /// [`WhenFull`](crate::WhenFull) says. It needs a tokio runtime with time where it has to wait.
+    ///
+    /// # Errors
+    ///
+    /// [`BusError::Stopped`] after [`stop`](Self::stop): nobody has got it.
+    pub async fn publish(&self, namespace: &Namespace, event: Event) -> Result<Receipt, BusError> {
+        let published = Published::new(namespace.clone(), event);
+        let (mut receipt, waiting) = self.offer(&published, true)?;
+        if !waiting.is_empty() {
+            for offered in join_all(waiting.into_iter().map(Waiting::offer)).await {
+                receipt.count(offered);
+            }
+        }
+        Ok(receipt)
+    }
+
+    /// The same at once, without waiting for anybody.
+    ///
+    /// # Errors
+    ///
+    /// [`BusError::Stopped`] after [`stop`](Self::stop): nobody has got it.
+    pub fn publish_now(&self, namespace: &Namespace, event: Event) -> Result<Receipt, BusError> {
+        let published = Published::new(namespace.clone(), event);
+        let (receipt, _) = self.offer(&published, false)?;
+        Ok(receipt)
+    }
+
+    /// Offers it to all, and gives those that it has to wait for.
+    fn offer(
+        &self,
+        published: &Published,
+        can_wait: bool,
+    ) -> Result<(Receipt, Vec<Waiting>), BusError> {
+        let mut receipt = Receipt::default();
+        let mut waiting = Vec::new();
+        // Dropped after the lock is.
+        let mut afterwards = Afterwards::default();
+        let index = self.0.index.read();
+        if index.is_stopped {
+            return Err(BusError::Stopped);
+        }
+        index.each_for(
+            published.namespace(),
+            published.event(),
+            |queue| match queue.offer(published, can_wait, &mut afterwards) {
+                Offered::Full => waiting.push(Waiting {
+                    queue: queue.clone(),
+                    published: published.clone(),
+                    is_settled: false,
+                }),
+                offered => receipt.count(offered),
+            },
+        );
+        Ok((receipt, waiting))
+    }
+
+    /// How many subscriptions are about this namespace, whatever events they filter.
+    #[must_use]
+    pub fn subscribers(&self, namespace: &Namespace) -> usize {
+        self.0.index.read().count(namespace)
+    }
+
+    /// How many subscriptions there are, by what they subscribe to.
+    #[must_use]
+    pub fn subscribers_by_pattern(&self) -> BTreeMap<NamespacePattern, usize> {
+        self.0.index.read().counts()
+    }
+
+    /// Nothing is published any more. Each subscription gives what was published before, and then
+    /// its end.
+    ///
+    /// Every event of which publishing was answered with a [`Receipt`] was published before. Stopping
+    /// twice is fine.
+    pub fn stop(&self) {
+        self.0.stop();
+    }
+}
+
+impl Shared {
+    fn stop(&self) {
+        let mut afterwards = Afterwards::default();
+        let mut index = self.index.write();
+        index.is_stopped = true;
+        for queue in index.take_all() {
+            queue.end(SubscriptionEnd::Stopped, &mut afterwards);
+        }
+        drop(index);
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// An event that waits for room in a queue. Dropped, it waits no longer.
+struct Waiting {
+    queue: Arc<Queue>,
+    published: Published,
+    is_settled: bool,
+}
+
+impl Waiting {
+    async fn offer(mut self) -> Offered {
+        let mut time = pin!(tokio::time::sleep(self.queue.waits()));
+        loop {
+            // Listening first: what becomes free after the look is heard of.
+            let room = self.queue.listen();
+            match self.offer_again(false) {
+                Offered::Full => {}
+                offered => return offered,
+            }
+            if let Either::Right(_) = select(room, time.as_mut()).await {
+                return self.offer_again(true);
+            }
+        }
+    }
+
+    fn offer_again(&mut self, is_last: bool) -> Offered {
+        let mut afterwards = Afterwards::default();
+        let queue = &self.queue;
+        let offered = queue.offer_again(&self.published, is_last, &mut afterwards);
+        self.is_settled = offered != Offered::Full;
+        offered
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.offer_again(true);
+        }
+    }
+}
+
+impl Bus for EventBus {
+    async fn subscribe(&self, asked: Subscribe) -> Result<Subscription, BusError> {
+        Self::subscribe(self, asked)
+    }
+
+    async fn publish(&self, namespace: &Namespace, event: Event) -> Result<Receipt, BusError> {
+        Self::publish(self, namespace, event).await
+    }
+
+    async fn stop(&self) {
+        Self::stop(self);
+    }
+}
+
+/// At once, without waiting for anybody: [`publish_now`](EventBus::publish_now).
+impl EventBroadcaster for EventBus {
+    fn broadcast(&self, namespace: &Namespace, event: &Event) -> Result<(), BroadcastError> {
+        let receipt = self.publish_now(namespace, event.clone());
+        receipt.map(drop).map_err(BroadcastError::new)
+    }
+}
+
+impl fmt::Debug for EventBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.subscribers_by_pattern();
+        f.debug_struct("EventBus")
+            .field("subscribers", &counts)
+            .finish_non_exhaustive()
+    }
+}

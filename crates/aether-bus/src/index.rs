@@ -1,0 +1,396 @@
+//! Who is to get an event: subscriptions by the parts of their patterns, and by what they filter.
+//!
+//! A tree of the parts, so that an event is compared with no pattern but those that match it up to
+//! some part, however many there are. At its end subscriptions lie by one of the criteria of their
+//! filter, an actor, a type or a category: an event has one of each, so that whoever asks for
+//! another one is not looked at.
+
+use std::collections::BTreeMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use aether_core::{ActorId, Event, EventType, FeedFilter, Namespace};
+use hashbrown::HashMap;
+
+use crate::NamespacePattern;
+use crate::pattern::{Part, SEPARATOR};
+use crate::queue::Queue;
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// All subscriptions of a bus.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    root: Node,
+    next_id: u64,
+    /// No more come in.
+    pub(crate) is_stopped: bool,
+}
+
+/// What a subscription is found and removed by.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    id: u64,
+    pub(crate) pattern: NamespacePattern,
+    filter: FeedFilter,
+}
+
+/// The subscriptions whose patterns begin with the same parts.
+#[derive(Debug, Default)]
+struct Node {
+    literal: Map<Box<str>, Node>,
+    any: Option<Box<Node>>,
+    /// Those with `>` for all that comes.
+    rest: Group,
+    /// Those that end here.
+    here: Group,
+}
+
+/// Subscriptions with the same pattern.
+#[derive(Debug, Default)]
+struct Group {
+    unfiltered: Vec<Entry>,
+    filtered: Option<Box<Filtered>>,
+    count: usize,
+}
+
+#[derive(Debug, Default)]
+struct Filtered {
+    by_actor: Map<ActorId, Vec<Entry>>,
+    by_type: Map<EventType, Vec<Entry>>,
+    by_category: Map<Box<str>, Vec<Entry>>,
+}
+
+/// One subscription, with what is left to be asked of its filter.
+#[derive(Debug, Clone)]
+struct Entry {
+    id: u64,
+    queue: Arc<Queue>,
+    filter: Option<Arc<FeedFilter>>,
+}
+
+impl Index {
+    pub(crate) fn add(
+        &mut self,
+        pattern: &NamespacePattern,
+        filter: &FeedFilter,
+        queue: &Arc<Queue>,
+    ) -> Ticket {
+        let id = self.next_id;
+        self.next_id += 1;
+        let mut node = &mut self.root;
+        let mut in_rest = false;
+        for part in pattern.parts() {
+            match part {
+                Part::Literal(literal) => {
+                    node = node.literal.entry(literal.clone()).or_default();
+                }
+                Part::Any => node = node.any.get_or_insert_default(),
+                Part::Rest => in_rest = true,
+            }
+        }
+        let group = match in_rest {
+            true => &mut node.rest,
+            false => &mut node.here,
+        };
+        group.add(id, filter, queue);
+        Ticket {
+            id,
+            pattern: pattern.clone(),
+            filter: filter.clone(),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, ticket: &Ticket) {
+        self.root.remove(ticket.pattern.parts(), ticket);
+    }
+
+    /// Does this for each subscription that is to get this event.
+    pub(crate) fn each_for(
+        &self,
+        namespace: &Namespace,
+        event: &Event,
+        mut found: impl FnMut(&Arc<Queue>),
+    ) {
+        self.root.each_matching(namespace.as_str(), &mut |group| {
+            group.each_for(event, &mut found);
+        });
+    }
+
+    /// How many subscriptions are about this namespace, whatever they filter.
+    pub(crate) fn count(&self, namespace: &Namespace) -> usize {
+        let mut count = 0;
+        let namespace = namespace.as_str();
+        self.root
+            .each_matching(namespace, &mut |group| count += group.count);
+        count
+    }
+
+    /// How many subscriptions there are, by pattern.
+    pub(crate) fn counts(&self) -> BTreeMap<NamespacePattern, usize> {
+        let mut counts = BTreeMap::new();
+        let mut parts = Vec::new();
+        self.root
+            .each_with_pattern(&mut parts, &mut |parts, group| {
+                if group.count > 0 {
+                    counts.insert(NamespacePattern::of_parts(parts), group.count);
+                }
+            });
+        counts
+    }
+
+    /// Takes out all subscriptions.
+    pub(crate) fn take_all(&mut self) -> Vec<Arc<Queue>> {
+        let root = std::mem::take(&mut self.root);
+        let mut queues = Vec::new();
+        root.each_with_pattern(&mut Vec::new(), &mut |_, group| group.all(&mut queues));
+        queues
+    }
+}
+
+impl Node {
+    /// The groups whose patterns match what is left of a namespace.
+    fn each_matching<'a>(&'a self, left: &str, found: &mut impl FnMut(&'a Group)) {
+        found(&self.rest);
+        let (part, left) = match left.split_once(SEPARATOR) {
+            Some((part, left)) => (part, Some(left)),
+            None => (left, None),
+        };
+        for next in self
+            .literal
+            .get(part)
+            .into_iter()
+            .chain(self.any.as_deref())
+        {
+            match left {
+                Some(left) => next.each_matching(left, found),
+                None => found(&next.here),
+            }
+        }
+    }
+
+    fn each_with_pattern<'a>(
+        &'a self,
+        parts: &mut Vec<Part>,
+        found: &mut impl FnMut(&[Part], &'a Group),
+    ) {
+        found(parts, &self.here);
+        parts.push(Part::Rest);
+        found(parts, &self.rest);
+        parts.pop();
+        let literal = self.literal.iter();
+        let literal = literal.map(|(literal, next)| (Part::Literal(literal.clone()), next));
+        let any = self.any.as_deref().map(|next| (Part::Any, next));
+        for (part, next) in literal.chain(any) {
+            parts.push(part);
+            next.each_with_pattern(parts, found);
+            parts.pop();
+        }
+    }
+
+    /// Removes a subscription, and what is empty then.
+    fn remove(&mut self, parts: &[Part], ticket: &Ticket) {
+        let Some((part, left)) = parts.split_first() else {
+            return self.here.remove(ticket);
+        };
+        match part {
+            Part::Rest => self.rest.remove(ticket),
+            Part::Any => {
+                if let Some(next) = &mut self.any {
+                    next.remove(left, ticket);
+                    if next.is_empty() {
+                        self.any = None;
+                    }
+                }
+            }
+            Part::Literal(literal) => {
+                if let Some(next) = self.literal.get_mut(literal) {
+                    next.remove(left, ticket);
+                    if next.is_empty() {
+                        self.literal.remove(literal);
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let groups = self.here.count + self.rest.count;
+        groups == 0 && self.literal.is_empty() && self.any.is_none()
+    }
+}
+
+/// Where a subscription lies in its group.
+enum Shelf<'a> {
+    Unfiltered,
+    Actors(Vec<&'a ActorId>),
+    Types(Vec<&'a EventType>),
+    Categories(Vec<&'a str>),
+}
+
+impl<'a> Shelf<'a> {
+    /// By what tells the most events apart.
+    fn of(filter: &'a FeedFilter) -> Self {
+        let actors: Vec<_> = filter.actors().collect();
+        let types: Vec<_> = filter.event_types().collect();
+        let categories: Vec<_> = filter.categories().collect();
+        if !actors.is_empty() {
+            Self::Actors(actors)
+        } else if !types.is_empty() {
+            Self::Types(types)
+        } else if !categories.is_empty() {
+            Self::Categories(categories)
+        } else {
+            Self::Unfiltered
+        }
+    }
+
+    /// Whether that is all that the filter asks.
+    fn is_all_of(&self, filter: &FeedFilter) -> bool {
+        match self {
+            Self::Unfiltered | Self::Categories(_) => true,
+            Self::Types(_) => filter.categories().len() == 0,
+            Self::Actors(_) => filter.categories().len() + filter.event_types().len() == 0,
+        }
+    }
+}
+
+impl Group {
+    fn add(&mut self, id: u64, filter: &FeedFilter, queue: &Arc<Queue>) {
+        let shelf = Shelf::of(filter);
+        let entry = Entry {
+            id,
+            queue: queue.clone(),
+            filter: (!shelf.is_all_of(filter)).then(|| Arc::new(filter.clone())),
+        };
+        self.count += 1;
+        let filtered = || Box::<Filtered>::default();
+        match shelf {
+            Shelf::Unfiltered => self.unfiltered.push(entry),
+            Shelf::Actors(actors) => {
+                let by_actor = &mut self.filtered.get_or_insert_with(filtered).by_actor;
+                add_to_each(by_actor, actors.into_iter().cloned(), &entry);
+            }
+            Shelf::Types(types) => {
+                let by_type = &mut self.filtered.get_or_insert_with(filtered).by_type;
+                add_to_each(by_type, types.into_iter().cloned(), &entry);
+            }
+            Shelf::Categories(categories) => {
+                let by_category = &mut self.filtered.get_or_insert_with(filtered).by_category;
+                add_to_each(by_category, categories.into_iter().map(Box::from), &entry);
+            }
+        }
+    }
+
+    fn remove(&mut self, ticket: &Ticket) {
+        let id = ticket.id;
+        let is_removed = match (Shelf::of(&ticket.filter), &mut self.filtered) {
+            (Shelf::Unfiltered, _) => remove_from(&mut self.unfiltered, id),
+            (Shelf::Actors(actors), Some(filtered)) => {
+                remove_from_each(&mut filtered.by_actor, actors, id)
+            }
+            (Shelf::Types(types), Some(filtered)) => {
+                remove_from_each(&mut filtered.by_type, types, id)
+            }
+            (Shelf::Categories(categories), Some(filtered)) => {
+                remove_from_each(&mut filtered.by_category, categories, id)
+            }
+            (_, None) => false,
+        };
+        self.count -= usize::from(is_removed);
+        let is_empty = |filtered: &mut Box<Filtered>| {
+            filtered.by_actor.is_empty()
+                && filtered.by_type.is_empty()
+                && filtered.by_category.is_empty()
+        };
+        if self.filtered.as_mut().is_some_and(is_empty) {
+            self.filtered = None;
+        }
+    }
+
+    fn each_for(&self, event: &Event, found: &mut impl FnMut(&Arc<Queue>)) {
+        for entry in &self.unfiltered {
+            found(&entry.queue);
+        }
+        let Some(filtered) = &self.filtered else {
+            return;
+        };
+        let category = event.actor_id().category();
+        let shelves = [
+            of(&filtered.by_actor, event.actor_id()),
+            of(&filtered.by_type, event.event_type()),
+            of(&filtered.by_category, category),
+        ];
+        for entry in shelves.into_iter().flatten() {
+            if entry
+                .filter
+                .as_ref()
+                .is_none_or(|filter| filter.passes(event))
+            {
+                found(&entry.queue);
+            }
+        }
+    }
+
+    /// All of them, some more than once.
+    fn all(&self, queues: &mut Vec<Arc<Queue>>) {
+        let entries = |entries: &[Entry], queues: &mut Vec<Arc<Queue>>| {
+            queues.extend(entries.iter().map(|entry| entry.queue.clone()));
+        };
+        entries(&self.unfiltered, queues);
+        if let Some(filtered) = &self.filtered {
+            filtered.by_actor.values().for_each(|e| entries(e, queues));
+            filtered.by_type.values().for_each(|e| entries(e, queues));
+            let by_category = filtered.by_category.values();
+            by_category.for_each(|e| entries(e, queues));
+        }
+    }
+}
+
+/// The entries for a key, without looking for it where there are none at all.
+fn of<'a, K, Q>(map: &'a Map<K, Vec<Entry>>, key: &Q) -> &'a [Entry]
+where
+    K: Eq + Hash + std::borrow::Borrow<Q>,
+    Q: Eq + Hash + ?Sized,
+{
+    match map.is_empty() {
+        true => &[],
+        false => map.get(key).map_or(&[], Vec::as_slice),
+    }
+}
+
+fn add_to_each<K: Eq + Hash>(
+    map: &mut Map<K, Vec<Entry>>,
+    keys: impl Iterator<Item = K>,
+    entry: &Entry,
+) {
+    for key in keys {
+        map.entry(key).or_default().push(entry.clone());
+    }
+}
+
+fn remove_from_each<K, Q>(map: &mut Map<K, Vec<Entry>>, keys: Vec<&Q>, id: u64) -> bool
+where
+    K: Eq + Hash + std::borrow::Borrow<Q>,
+    Q: Eq + Hash + ?Sized,
+{
+    let mut is_removed = false;
+    for key in keys {
+        if let Some(entries) = map.get_mut(key) {
+            is_removed |= remove_from(entries, id);
+            if entries.is_empty() {
+                map.remove(key);
+            }
+        }
+    }
+    is_removed
+}
+
+/// Ids rise within a list: later subscriptions come later.
+fn remove_from(entries: &mut Vec<Entry>, id: u64) -> bool {
+    let found = entries.binary_search_by_key(&id, |entry| entry.id);
+    if let Ok(found) = found {
+        entries.remove(found);
+    }
+    found.is_ok()
+}

@@ -1,0 +1,63 @@
+//! An event bus: publish and subscribe by namespace, where nobody loses an event without being
+//! told.
+//!
+//! [`EventBus`] works within one process. Whoever [subscribes](EventBus::subscribe) to a namespace,
+//! or to a pattern of namespaces, gets a [`Subscription`]: a stream of the events that are published
+//! there from then on and pass its filter. Each has a bounded queue of its own; what did not fit is
+//! counted, and said where it would have been.
+//!
+//! ```
+//! use aether_bus::{Delivery, EventBus, Missed, Subscribe};
+//! use aether_core::{ActorId, Event, EventDraft, Namespace, Version};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! const SHOP: Namespace = Namespace::from_static("shop");
+//! let bus = EventBus::new();
+//! let mut orders = bus.subscribe(Subscribe::to(SHOP).capacity(2))?;
+//!
+//! let order = ActorId::new("order-123")?;
+//! for version in 1..=3 {
+//!     let event = EventDraft::new(&order, "OrderChanged", &version)?.at(Version::from(version))?;
+//!     bus.publish(&SHOP, event).await?;
+//! }
+//! bus.stop();
+//!
+//! // Three were published, and two may wait.
+//! assert_eq!(orders.next().await, Some(Delivery::Gap { missed: Missed::Exactly(1) }));
+//! for version in [2_u32, 3] {
+//!     let delivery = orders.next().await.expect("it was queued");
+//!     assert_eq!(delivery.event().map(Event::version), Some(version.into()));
+//! }
+//! assert_eq!(orders.next().await, None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # With a store
+//!
+//! A bus is an [`EventBroadcaster`](aether_core::EventBroadcaster): a store that is given one tells
+//! it of each event that it has stored, by a notice ([`EventStored`](aether_core::EventStored)).
+//!
+//! # What is not promised
+//!
+//! - That an event arrives: it is in memory only. Who has to see each one reads a store's feed
+//!   ([`EventFeed`](aether_core::EventFeed)).
+//! - An order between publishers, or between actors.
+//! - Secrecy: a namespace is a boundary against accidents, not against people.
+
+mod bus;
+mod delivery;
+mod event_bus;
+mod index;
+mod pattern;
+mod queue;
+mod subscribe;
+mod subscription;
+
+pub use bus::{Bus, BusError, Receipt};
+pub use delivery::{Delivery, Missed, Published};
+pub use event_bus::EventBus;
+pub use pattern::{InvalidPattern, NamespacePattern};
+pub use subscribe::{Subscribe, WhenFull};
+pub use subscription::{Subscription, SubscriptionEnd};

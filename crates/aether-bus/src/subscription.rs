@@ -1,0 +1,154 @@
+//! What a subscriber holds.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::{FusedStream, Stream};
+
+use crate::queue::{Entry, Queue, Taken};
+use crate::{Delivery, Missed, NamespacePattern};
+
+/// The events that one subscriber gets, as a [`Stream`] of [`Delivery`]s.
+///
+/// **Dropping it unsubscribes**, at once and anywhere, outside of a runtime too: nothing is queued
+/// for it after that, and what was is freed.
+///
+/// It ends when the bus is [stopped](crate::EventBus::stop) or its last handle is dropped, behind
+/// what was queued until then; and where it was asked to be disconnected when it falls behind. Then
+/// [`end`](Self::end) says why.
+#[must_use = "dropping it unsubscribes"]
+pub struct Subscription {
+    queue: Arc<Queue>,
+    /// Taken out of the queue, and not yet given.
+    taken: VecDeque<Entry>,
+    end: Option<SubscriptionEnd>,
+    /// What is to be given before the end is.
+    last: Option<Delivery>,
+    pattern: NamespacePattern,
+    leave: Option<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+/// Why a subscription has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubscriptionEnd {
+    /// The bus was stopped: everything that was published before was given.
+    Stopped,
+    /// It fell behind, and had asked for [`WhenFull::Disconnect`](crate::WhenFull::Disconnect).
+    Disconnected,
+    /// It was dropped.
+    Unsubscribed,
+}
+
+impl Subscription {
+    /// The most events that are taken out of the queue at once, and make room in it.
+    pub const TAKEN_AT_ONCE: usize = 64;
+
+    pub(crate) fn new(
+        queue: Arc<Queue>,
+        pattern: NamespacePattern,
+        leave: impl FnOnce() + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            queue,
+            taken: VecDeque::new(),
+            end: None,
+            last: None,
+            pattern,
+            leave: Some(Box::new(leave)),
+        }
+    }
+
+    /// The next delivery; none after the end.
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// Which namespaces it is about.
+    #[must_use]
+    pub fn pattern(&self) -> &NamespacePattern {
+        &self.pattern
+    }
+
+    /// How many events wait to be given.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.taken.len() + self.queue.len()
+    }
+
+    /// Why it has ended; none as long as it has not given its end.
+    #[must_use]
+    pub fn end(&self) -> Option<SubscriptionEnd> {
+        self.end.filter(|_| self.last.is_none())
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Delivery;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        let this = self.get_mut();
+        let exactly = |missed| Delivery::Gap {
+            missed: Missed::Exactly(missed),
+        };
+        loop {
+            if let Some(next) = this.taken.front_mut() {
+                if next.missed > 0 {
+                    return Poll::Ready(Some(exactly(std::mem::take(&mut next.missed))));
+                }
+                let entry = this.taken.pop_front();
+                return Poll::Ready(entry.map(|entry| Delivery::Event(entry.published)));
+            }
+            if this.end.is_some() {
+                return Poll::Ready(this.last.take());
+            }
+            let (queue, taken) = (&this.queue, &mut this.taken);
+            match std::task::ready!(queue.poll_take(Self::TAKEN_AT_ONCE, taken, cx)) {
+                Taken::Entries => {}
+                Taken::Missed(missed) => return Poll::Ready(Some(exactly(missed))),
+                Taken::End(end) => {
+                    this.end = Some(end);
+                    // What comes after it was disconnected nobody counts.
+                    this.last = (end == SubscriptionEnd::Disconnected).then_some(Delivery::Gap {
+                        missed: Missed::Unknown,
+                    });
+                }
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.taken.len(), None)
+    }
+}
+
+impl FusedStream for Subscription {
+    fn is_terminated(&self) -> bool {
+        self.end().is_some()
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Some(leave) = self.leave.take() {
+            leave();
+        }
+        self.queue.close();
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("pattern", &self.pattern)
+            .field("waiting", &self.waiting())
+            .field("end", &self.end())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,333 @@
+//! What only a bus within one process does, and what many do with it at once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics says where"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use aether_bus::{
+    BusError, EventBus, NamespacePattern, Receipt, Subscribe, SubscriptionEnd, WhenFull,
+};
+use aether_core::{EventStoreExt as _, EventStored, FeedFilter, Namespace};
+use aether_store_memory::MemoryStore;
+use futures_util::FutureExt as _;
+use support::{SHOP, Said, event, expect, namespace, next, said, typed, versions};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn receipt(queued: usize, behind: usize) -> Receipt {
+    let mut receipt = Receipt::default();
+    (receipt.queued, receipt.behind) = (queued, behind);
+    receipt
+}
+
+#[tokio::test]
+async fn a_receipt_says_who_got_it_and_who_fell_behind() {
+    let bus = EventBus::new();
+    let publish = |version| bus.publish_now(&SHOP, event(version)).unwrap();
+    assert_eq!(publish(1), receipt(0, 0));
+    let behaviours = [
+        WhenFull::DropOldest,
+        WhenFull::DropNewest,
+        WhenFull::Disconnect,
+    ];
+    let small = |when_full| Subscribe::to(&SHOP).capacity(1).when_full(when_full);
+    let subscriptions = behaviours.map(|when_full| bus.subscribe(small(when_full)).unwrap());
+    let large = bus.subscribe(Subscribe::to(&SHOP)).unwrap();
+    assert_eq!(publish(2), receipt(4, 0));
+    assert_eq!(publish(3), receipt(2, 3));
+    // Who was disconnected is neither.
+    assert_eq!(publish(4), receipt(2, 2));
+    drop(subscriptions);
+    assert_eq!(publish(5), receipt(1, 0));
+    drop(large);
+    assert_eq!(publish(6), receipt(0, 0));
+}
+
+#[tokio::test]
+async fn subscribers_are_counted_by_namespace_and_by_pattern() {
+    let bus = EventBus::new();
+    let pattern = |pattern: &str| pattern.parse::<NamespacePattern>().unwrap();
+    let mut subscriptions = Vec::new();
+    for (text, filter) in [
+        ("shop", FeedFilter::all()),
+        ("shop", FeedFilter::all().category("order").category("bill")),
+        ("shop.*", FeedFilter::all()),
+        (">", FeedFilter::all()),
+        ("*.eu", FeedFilter::all()),
+    ] {
+        let asked = Subscribe::to(pattern(text)).only(filter);
+        subscriptions.push(bus.subscribe(asked).unwrap());
+    }
+    let counts = |bus: &EventBus| {
+        ["shop", "shop.eu", "bank.eu", "bank"].map(|name| bus.subscribers(&namespace(name)))
+    };
+    assert_eq!(counts(&bus), [3, 3, 2, 1]);
+    let by_pattern = [("shop", 2), ("shop.*", 1), (">", 1), ("*.eu", 1)];
+    let by_pattern: BTreeMap<_, _> = by_pattern
+        .map(|(text, count)| (pattern(text), count))
+        .into();
+    assert_eq!(bus.subscribers_by_pattern(), by_pattern);
+    subscriptions.drain(1..4);
+    assert_eq!(counts(&bus), [1, 1, 1, 0]);
+    subscriptions.clear();
+    assert_eq!(counts(&bus), [0; 4]);
+    assert!(bus.subscribers_by_pattern().is_empty());
+}
+
+/// With the time stopped: it passes only while all wait.
+#[tokio::test(start_paused = true)]
+async fn a_publisher_waits_for_room_where_it_was_asked_to() {
+    let bus = EventBus::new();
+    let asked = Subscribe::to(&SHOP)
+        .capacity(1)
+        .publishers_wait(10 * SECOND);
+    let mut waited_for = bus.subscribe(asked).unwrap();
+    let mut other = bus.subscribe(Subscribe::to(&SHOP)).unwrap();
+    bus.publish(&SHOP, event(1)).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    let publishing = tokio::spawn({
+        let bus = bus.clone();
+        async move { bus.publish(&SHOP, event(2)).await.unwrap() }
+    });
+    tokio::time::sleep(5 * SECOND).await;
+    assert!(!publishing.is_finished());
+    // Nobody else waits for it.
+    expect(&mut other, &[Said::Event(1), Said::Event(2)]).await;
+    expect(&mut waited_for, &[Said::Event(1)]).await;
+    assert_eq!(publishing.await.unwrap(), receipt(2, 0));
+    assert_eq!(begun.elapsed(), 5 * SECOND);
+    expect(&mut waited_for, &[Said::Event(2)]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_waits_no_longer_than_it_was_asked_to() {
+    let bus = EventBus::new();
+    let asked = Subscribe::to(&SHOP).capacity(1);
+    let asked = |seconds: u32| asked.clone().publishers_wait(seconds * SECOND);
+    let mut short = bus.subscribe(asked(3)).unwrap();
+    let newest = asked(7).when_full(WhenFull::DropNewest);
+    let mut long = bus.subscribe(newest).unwrap();
+    bus.publish(&SHOP, event(1)).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    let published = bus.publish(&SHOP, event(2)).await.unwrap();
+    // At the same time.
+    assert_eq!(begun.elapsed(), 7 * SECOND);
+    assert_eq!(published, receipt(1, 2));
+    expect(&mut short, &[Said::Missed(1), Said::Event(2)]).await;
+    expect(&mut long, &[Said::Event(1), Said::Missed(1)]).await;
+    // Who can't wait does not.
+    for version in [3, 4] {
+        bus.publish_now(&SHOP, event(version)).unwrap();
+    }
+    expect(&mut short, &[Said::Missed(1), Said::Event(4)]).await;
+    assert_eq!(begun.elapsed(), 7 * SECOND);
+}
+
+#[tokio::test]
+async fn who_is_dropped_while_it_waits_for_room_leaves_no_hole_in_silence() {
+    let bus = EventBus::new();
+    let asked = Subscribe::to(&SHOP)
+        .capacity(1)
+        .publishers_wait(1_000 * SECOND);
+    let mut oldest = bus.subscribe(asked.clone()).unwrap();
+    let newest = asked.when_full(WhenFull::DropNewest);
+    let mut newest = bus.subscribe(newest).unwrap();
+    bus.publish(&SHOP, event(1)).await.unwrap();
+    {
+        let mut publishing = pin!(bus.publish(&SHOP, event(2)));
+        assert!(publishing.as_mut().now_or_never().is_none());
+    }
+    // One that was never polled has not been published.
+    drop(bus.publish(&SHOP, event(3)));
+    bus.stop();
+    expect(&mut oldest, &[Said::Missed(1), Said::Event(2), Said::End]).await;
+    expect(&mut newest, &[Said::Event(1), Said::Missed(1), Said::End]).await;
+}
+
+#[tokio::test]
+async fn what_waits_for_room_when_the_bus_is_stopped_is_said_to_be_missed() {
+    let bus = EventBus::new();
+    let asked = Subscribe::to(&SHOP)
+        .capacity(1)
+        .publishers_wait(1_000 * SECOND);
+    let mut subscription = bus.subscribe(asked).unwrap();
+    bus.publish(&SHOP, event(1)).await.unwrap();
+    let mut publishing = pin!(bus.publish(&SHOP, event(2)));
+    assert!(publishing.as_mut().now_or_never().is_none());
+    bus.stop();
+    assert_eq!(publishing.await, Ok(receipt(0, 1)));
+    expect(
+        &mut subscription,
+        &[Said::Event(1), Said::Missed(1), Said::End],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn when_the_last_handle_goes_subscriptions_end() {
+    let bus = EventBus::new();
+    let mut subscription = bus.subscribe(Subscribe::to(&SHOP)).unwrap();
+    let other = bus.clone();
+    drop(bus);
+    other.publish(&SHOP, event(1)).await.unwrap();
+    drop(other);
+    assert_eq!(versions(&mut subscription).await, [1]);
+    assert_eq!(subscription.end(), Some(SubscriptionEnd::Stopped));
+}
+
+/// Who stops finds everybody who publishes in the middle of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_published_while_it_is_stopped_is_given_or_refused() {
+    for _ in 0..50 {
+        let bus = EventBus::new();
+        let asked = Subscribe::to(&SHOP).capacity(1 << 20);
+        let mut subscription = bus.subscribe(asked).unwrap();
+        let published = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while bus.publish_now(&SHOP, event(1)).is_ok() {
+                        published.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
+            }
+            while published.load(Ordering::SeqCst) < 100 {
+                std::thread::yield_now();
+            }
+            bus.stop();
+        });
+        let given = versions(&mut subscription).await;
+        assert_eq!(given.len() as u64, published.load(Ordering::SeqCst));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_subscribers_get_everything() {
+    const SUBSCRIBERS: usize = 10_000;
+    let bus = EventBus::new();
+    let mut reading = Vec::new();
+    for number in 0..SUBSCRIBERS {
+        let pattern = match number % 3 {
+            0 => NamespacePattern::from(&SHOP),
+            1 => NamespacePattern::all(),
+            _ => "*".parse().unwrap(),
+        };
+        let mut subscription = bus.subscribe(Subscribe::to(pattern)).unwrap();
+        reading.push(tokio::spawn(
+            async move { versions(&mut subscription).await },
+        ));
+    }
+    assert_eq!(bus.subscribers(&SHOP), SUBSCRIBERS);
+    for version in 1..=20 {
+        let published = bus.publish(&SHOP, event(version)).await.unwrap();
+        assert_eq!(published, receipt(SUBSCRIBERS, 0));
+    }
+    bus.stop();
+    for reading in reading {
+        assert!(reading.await.unwrap().into_iter().eq(1..=20));
+    }
+    assert_eq!(bus.subscribers(&SHOP), 0);
+}
+
+/// A waker that drops a subscription of the bus when it is woken: as an executor may that polls at
+/// once. It runs while the publisher is in the middle of its work.
+#[test]
+fn whatever_a_waker_does_does_not_stop_the_bus() {
+    struct Meddler(slot::Slot, EventBus, AtomicBool);
+    impl std::task::Wake for Meddler {
+        fn wake(self: Arc<Self>) {
+            drop(self.0.take());
+            let again = self.1.subscribe(Subscribe::to(&SHOP)).unwrap();
+            self.1.publish_now(&SHOP, event(9)).unwrap();
+            drop(again);
+            self.2.store(true, Ordering::SeqCst);
+        }
+    }
+    let bus = EventBus::new();
+    let mut woken = bus.subscribe(Subscribe::to(&SHOP)).unwrap();
+    let other = bus.subscribe(Subscribe::to(&SHOP)).unwrap();
+    let slot = slot::Slot::new(other);
+    let meddler = Arc::new(Meddler(slot, bus.clone(), AtomicBool::new(false)));
+    let waker = Waker::from(meddler.clone());
+    {
+        let mut next = pin!(woken.next());
+        let pending = next.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(matches!(pending, Poll::Pending));
+        assert_eq!(bus.publish_now(&SHOP, event(1)).unwrap(), receipt(2, 0));
+    }
+    assert!(meddler.2.load(Ordering::SeqCst));
+    for expected in [Said::Event(1), Said::Event(9)] {
+        let delivery = woken.next().now_or_never().unwrap();
+        assert_eq!(said(delivery.as_ref()), expected);
+    }
+}
+
+/// A place for one subscription, that many threads may look at.
+mod slot {
+    use std::sync::Mutex;
+
+    use aether_bus::Subscription;
+
+    pub(super) struct Slot(Mutex<Option<Subscription>>);
+
+    impl Slot {
+        pub(super) fn new(subscription: Subscription) -> Self {
+            Self(Mutex::new(Some(subscription)))
+        }
+
+        pub(super) fn take(&self) -> Option<Subscription> {
+            self.0.lock().unwrap().take()
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_subscription_frees_what_waited_for_it() {
+    let bus = EventBus::new();
+    let subscription = bus.subscribe(Subscribe::to(&SHOP)).unwrap();
+    let sent = typed("order-1", "Large", 1);
+    let data = sent.data().to_bytes();
+    bus.publish(&SHOP, sent).await.unwrap();
+    assert_eq!(subscription.waiting(), 1);
+    drop(subscription);
+    // Ours is the last.
+    assert!(data.is_unique());
+}
+
+#[tokio::test]
+async fn a_store_tells_the_bus_what_it_has_stored() {
+    static STORED: Namespace = Namespace::from_static("orders");
+    let bus = EventBus::new();
+    let notices = FeedFilter::all().event_type(EventStored::EVENT_TYPE);
+    let asked = Subscribe::to(&STORED).only(notices.category("order"));
+    let mut stored = bus.subscribe(asked).unwrap();
+    let store = MemoryStore::builder()
+        .broadcaster(STORED.clone(), Arc::new(bus.clone()))
+        .build();
+    for event in [typed("bill-1", "Made", 1), event(1), event(2)] {
+        store.save_event(event).await.unwrap();
+    }
+    for version in [1, 2] {
+        let delivery = next(&mut stored).await.unwrap();
+        let notice: EventStored = delivery.event().unwrap().decode().unwrap();
+        assert_eq!(notice.actor_id.as_str(), "order-1");
+        assert_eq!(notice.version.get(), version);
+    }
+    bus.stop();
+    // A store does not fail for it.
+    store.save_event(event(3)).await.unwrap();
+    expect(&mut stored, &[Said::End]).await;
+    assert_eq!(bus.publish(&STORED, event(1)).await, Err(BusError::Stopped));
+}
