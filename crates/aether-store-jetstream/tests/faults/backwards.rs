@@ -143,9 +143,10 @@ async fn a_stream_purged_while_a_history_is_read_does_not_end_it_short() {
     for commits in [20, 3_000] {
         let streams = Streams::new("purged-reading");
         let id = actor("order-1");
-        let (store, jetstream) = warm(&streams, &id).await;
+        let (_, jetstream) = warm(&streams, &id).await;
+        let writer = streams.store().await;
         for version in VERSIONS + 1..=commits {
-            store.save_event(event(&id, version)).await.unwrap();
+            writer.save_event(event(&id, version)).await.unwrap();
         }
         // One that remembers nothing, so that only the stream can tell.
         let config = streams.config().request_timeout(SECOND / 5);
