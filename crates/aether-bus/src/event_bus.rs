@@ -9,7 +9,7 @@ use aether_core::{BroadcastError, Event, EventBroadcaster, Namespace};
 use futures_util::future::{Either, join_all, select};
 use parking_lot::RwLock;
 
-use crate::index::Index;
+use crate::index::{Index, Target};
 use crate::queue::{Afterwards, Offered, Queue};
 use crate::{
     Bus, BusError, NamespacePattern, Published, Receipt, Subscribe, Subscription, SubscriptionEnd,
@@ -46,15 +46,14 @@ impl EventBus {
     ///
     /// [`BusError::Stopped`] after [`stop`](Self::stop).
     pub fn subscribe(&self, asked: Subscribe) -> Result<Subscription, BusError> {
-        let queue = Arc::new(Queue::new(&asked));
         let mut index = self.0.index.write();
         if index.is_stopped {
             return Err(BusError::Stopped);
         }
-        let ticket = index.add(&asked.pattern, &asked.filter, &queue);
+        let (ticket, source) = index.add(&asked);
         drop(index);
         let shared: Weak<Shared> = Arc::downgrade(&self.0);
-        Ok(Subscription::new(queue, asked.pattern, move || {
+        Ok(Subscription::new(source, asked.pattern, move || {
             if let Some(shared) = shared.upgrade() {
                 shared.index.write().remove(&ticket);
             }
@@ -107,10 +106,10 @@ impl EventBus {
         if index.is_stopped {
             return Err(BusError::Stopped);
         }
-        index.each_for(
-            published.namespace(),
-            published.event(),
-            |queue| match queue.offer(published, can_wait, &mut afterwards) {
+        let (namespace, event) = (published.namespace(), published.event());
+        index.each_for(namespace, event, |target| match target {
+            Target::Shared(ring) => ring.add(published, &mut receipt, &mut afterwards),
+            Target::Own(queue) => match queue.offer(published, can_wait, &mut afterwards) {
                 Offered::Full => waiting.push(Waiting {
                     queue: queue.clone(),
                     published: published.clone(),
@@ -118,7 +117,7 @@ impl EventBus {
                 }),
                 offered => receipt.count(offered),
             },
-        );
+        });
         Ok((receipt, waiting))
     }
 
@@ -149,8 +148,11 @@ impl Shared {
         let mut afterwards = Afterwards::default();
         let mut index = self.index.write();
         index.is_stopped = true;
-        for queue in index.take_all() {
-            queue.end(SubscriptionEnd::Stopped, &mut afterwards);
+        for target in index.take_all() {
+            match target {
+                Target::Own(queue) => queue.end(SubscriptionEnd::Stopped, &mut afterwards),
+                Target::Shared(ring) => ring.end(SubscriptionEnd::Stopped, &mut afterwards),
+            }
         }
         drop(index);
     }

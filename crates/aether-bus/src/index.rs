@@ -12,9 +12,11 @@ use std::sync::Arc;
 use aether_core::{ActorId, Event, EventType, FeedFilter, Namespace};
 use hashbrown::HashMap;
 
-use crate::NamespacePattern;
 use crate::pattern::{Part, SEPARATOR};
 use crate::queue::Queue;
+use crate::ring::Ring;
+use crate::subscription::Source;
+use crate::{NamespacePattern, Subscribe};
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
@@ -30,9 +32,19 @@ pub(crate) struct Index {
 /// What a subscription is found and removed by.
 #[derive(Debug)]
 pub(crate) struct Ticket {
+    /// Of the entry; the ring's, where it shares one.
     id: u64,
-    pub(crate) pattern: NamespacePattern,
+    is_shared: bool,
+    pattern: NamespacePattern,
     filter: FeedFilter,
+}
+
+/// Where what comes for a subscription waits.
+#[derive(Debug, Clone)]
+pub(crate) enum Target {
+    Own(Arc<Queue>),
+    /// With all others that ask for the same.
+    Shared(Arc<Ring>),
 }
 
 /// The subscriptions whose patterns begin with the same parts.
@@ -51,6 +63,8 @@ struct Node {
 struct Group {
     unfiltered: Vec<Entry>,
     filtered: Option<Box<Filtered>>,
+    /// Those of the entries that are shared, with their ids.
+    rings: Map<FeedFilter, (u64, Arc<Ring>)>,
     count: usize,
 }
 
@@ -61,21 +75,17 @@ struct Filtered {
     by_category: Map<Box<str>, Vec<Entry>>,
 }
 
-/// One subscription, with what is left to be asked of its filter.
+/// One subscription, or those that share a ring, with what is left to be asked of their filter.
 #[derive(Debug, Clone)]
 struct Entry {
     id: u64,
-    queue: Arc<Queue>,
+    target: Target,
     filter: Option<Arc<FeedFilter>>,
 }
 
 impl Index {
-    pub(crate) fn add(
-        &mut self,
-        pattern: &NamespacePattern,
-        filter: &FeedFilter,
-        queue: &Arc<Queue>,
-    ) -> Ticket {
+    pub(crate) fn add(&mut self, asked: &Subscribe) -> (Ticket, Source) {
+        let (pattern, filter) = (&asked.pattern, &asked.filter);
         let id = self.next_id;
         self.next_id += 1;
         let mut node = &mut self.root;
@@ -93,15 +103,32 @@ impl Index {
             true => &mut node.rest,
             false => &mut node.here,
         };
-        group.add(id, filter, queue);
-        Ticket {
+        group.count += 1;
+        let (id, source) = match asked.can_share() {
+            true => {
+                let (ring_id, ring) = group.ring(id, filter);
+                (ring_id, Source::Shared(ring.join(id, asked.capacity)))
+            }
+            false => {
+                let queue = Arc::new(Queue::new(asked));
+                group.add(id, filter, Target::Own(queue.clone()));
+                (id, Source::Own(queue))
+            }
+        };
+        let ticket = Ticket {
             id,
+            is_shared: asked.can_share(),
             pattern: pattern.clone(),
             filter: filter.clone(),
-        }
+        };
+        (ticket, source)
     }
 
     pub(crate) fn remove(&mut self, ticket: &Ticket) {
+        // All were taken out then.
+        if self.is_stopped {
+            return;
+        }
         self.root.remove(ticket.pattern.parts(), ticket);
     }
 
@@ -110,7 +137,7 @@ impl Index {
         &self,
         namespace: &Namespace,
         event: &Event,
-        mut found: impl FnMut(&Arc<Queue>),
+        mut found: impl FnMut(&Target),
     ) {
         self.root.each_matching(namespace.as_str(), &mut |group| {
             group.each_for(event, &mut found);
@@ -140,11 +167,11 @@ impl Index {
     }
 
     /// Takes out all subscriptions.
-    pub(crate) fn take_all(&mut self) -> Vec<Arc<Queue>> {
+    pub(crate) fn take_all(&mut self) -> Vec<Target> {
         let root = std::mem::take(&mut self.root);
-        let mut queues = Vec::new();
-        root.each_with_pattern(&mut Vec::new(), &mut |_, group| group.all(&mut queues));
-        queues
+        let mut targets = Vec::new();
+        root.each_with_pattern(&mut Vec::new(), &mut |_, group| group.all(&mut targets));
+        targets
     }
 }
 
@@ -256,14 +283,24 @@ impl<'a> Shelf<'a> {
 }
 
 impl Group {
-    fn add(&mut self, id: u64, filter: &FeedFilter, queue: &Arc<Queue>) {
+    /// The ring of those with this filter, and its id; with this one if it is new.
+    fn ring(&mut self, id: u64, filter: &FeedFilter) -> (u64, Arc<Ring>) {
+        if let Some(there) = self.rings.get(filter) {
+            return there.clone();
+        }
+        let ring = Arc::new(Ring::default());
+        self.add(id, filter, Target::Shared(ring.clone()));
+        self.rings.insert(filter.clone(), (id, ring.clone()));
+        (id, ring)
+    }
+
+    fn add(&mut self, id: u64, filter: &FeedFilter, target: Target) {
         let shelf = Shelf::of(filter);
         let entry = Entry {
             id,
-            queue: queue.clone(),
+            target,
             filter: (!shelf.is_all_of(filter)).then(|| Arc::new(filter.clone())),
         };
-        self.count += 1;
         let filtered = || Box::<Filtered>::default();
         match shelf {
             Shelf::Unfiltered => self.unfiltered.push(entry),
@@ -284,20 +321,27 @@ impl Group {
 
     fn remove(&mut self, ticket: &Ticket) {
         let id = ticket.id;
-        let is_removed = match (Shelf::of(&ticket.filter), &mut self.filtered) {
+        self.count -= 1;
+        if ticket.is_shared {
+            let there = self.rings.get(&ticket.filter);
+            if there.is_some_and(|(_, ring)| !ring.has_nobody()) {
+                return;
+            }
+            self.rings.remove(&ticket.filter);
+        }
+        match (Shelf::of(&ticket.filter), &mut self.filtered) {
             (Shelf::Unfiltered, _) => remove_from(&mut self.unfiltered, id),
             (Shelf::Actors(actors), Some(filtered)) => {
-                remove_from_each(&mut filtered.by_actor, actors, id)
+                remove_from_each(&mut filtered.by_actor, actors, id);
             }
             (Shelf::Types(types), Some(filtered)) => {
-                remove_from_each(&mut filtered.by_type, types, id)
+                remove_from_each(&mut filtered.by_type, types, id);
             }
             (Shelf::Categories(categories), Some(filtered)) => {
-                remove_from_each(&mut filtered.by_category, categories, id)
+                remove_from_each(&mut filtered.by_category, categories, id);
             }
-            (_, None) => false,
-        };
-        self.count -= usize::from(is_removed);
+            (_, None) => {}
+        }
         let is_empty = |filtered: &mut Box<Filtered>| {
             filtered.by_actor.is_empty()
                 && filtered.by_type.is_empty()
@@ -308,9 +352,9 @@ impl Group {
         }
     }
 
-    fn each_for(&self, event: &Event, found: &mut impl FnMut(&Arc<Queue>)) {
+    fn each_for(&self, event: &Event, found: &mut impl FnMut(&Target)) {
         for entry in &self.unfiltered {
-            found(&entry.queue);
+            found(&entry.target);
         }
         let Some(filtered) = &self.filtered else {
             return;
@@ -327,22 +371,22 @@ impl Group {
                 .as_ref()
                 .is_none_or(|filter| filter.passes(event))
             {
-                found(&entry.queue);
+                found(&entry.target);
             }
         }
     }
 
     /// All of them, some more than once.
-    fn all(&self, queues: &mut Vec<Arc<Queue>>) {
-        let entries = |entries: &[Entry], queues: &mut Vec<Arc<Queue>>| {
-            queues.extend(entries.iter().map(|entry| entry.queue.clone()));
+    fn all(&self, targets: &mut Vec<Target>) {
+        let entries = |entries: &[Entry], targets: &mut Vec<Target>| {
+            targets.extend(entries.iter().map(|entry| entry.target.clone()));
         };
-        entries(&self.unfiltered, queues);
+        entries(&self.unfiltered, targets);
         if let Some(filtered) = &self.filtered {
-            filtered.by_actor.values().for_each(|e| entries(e, queues));
-            filtered.by_type.values().for_each(|e| entries(e, queues));
+            filtered.by_actor.values().for_each(|e| entries(e, targets));
+            filtered.by_type.values().for_each(|e| entries(e, targets));
             let by_category = filtered.by_category.values();
-            by_category.for_each(|e| entries(e, queues));
+            by_category.for_each(|e| entries(e, targets));
         }
     }
 }
@@ -369,28 +413,24 @@ fn add_to_each<K: Eq + Hash>(
     }
 }
 
-fn remove_from_each<K, Q>(map: &mut Map<K, Vec<Entry>>, keys: Vec<&Q>, id: u64) -> bool
+fn remove_from_each<K, Q>(map: &mut Map<K, Vec<Entry>>, keys: Vec<&Q>, id: u64)
 where
     K: Eq + Hash + std::borrow::Borrow<Q>,
     Q: Eq + Hash + ?Sized,
 {
-    let mut is_removed = false;
     for key in keys {
         if let Some(entries) = map.get_mut(key) {
-            is_removed |= remove_from(entries, id);
+            remove_from(entries, id);
             if entries.is_empty() {
                 map.remove(key);
             }
         }
     }
-    is_removed
 }
 
 /// Ids rise within a list: later subscriptions come later.
-fn remove_from(entries: &mut Vec<Entry>, id: u64) -> bool {
-    let found = entries.binary_search_by_key(&id, |entry| entry.id);
-    if let Ok(found) = found {
+fn remove_from(entries: &mut Vec<Entry>, id: u64) {
+    if let Ok(found) = entries.binary_search_by_key(&id, |entry| entry.id) {
         entries.remove(found);
     }
-    found.is_ok()
 }

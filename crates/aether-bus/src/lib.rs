@@ -52,6 +52,7 @@ mod event_bus;
 mod index;
 mod pattern;
 mod queue;
+mod ring;
 mod subscribe;
 mod subscription;
 

@@ -1,4 +1,4 @@
-//! What waits for one subscriber: bounded, and what is dropped is counted where it would have been.
+//! What waits for one subscriber alone: bounded, and what is dropped is counted where it would have been.
 //!
 //! # Why no event is lost without a gap
 //!
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use event_listener::{Event as Notice, EventListener};
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use crate::{Published, Subscribe, SubscriptionEnd, WhenFull};
 
@@ -71,11 +72,14 @@ pub(crate) enum Taken {
     End(SubscriptionEnd),
 }
 
+/// What is to be dropped.
+pub(crate) type Gone = SmallVec<[Published; 8]>;
+
 /// Who is to be woken and what is to be dropped when no lock is held: both may run code of others.
 #[derive(Debug, Default)]
 pub(crate) struct Afterwards {
-    wakers: Vec<Waker>,
-    dropped: Vec<Published>,
+    pub(crate) wakers: Vec<Waker>,
+    pub(crate) dropped: Gone,
 }
 
 impl Drop for Afterwards {

@@ -91,4 +91,10 @@ impl Subscribe {
         self.waits = at_most;
         self
     }
+
+    /// Whether what comes may wait in one queue with that of others who ask for the same: where an
+    /// event that is added changes nothing for anybody but who is late.
+    pub(crate) fn can_share(&self) -> bool {
+        self.when_full == WhenFull::DropOldest && self.waits.is_zero()
+    }
 }

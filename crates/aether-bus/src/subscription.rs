@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use futures_core::{FusedStream, Stream};
 
 use crate::queue::{Entry, Queue, Taken};
+use crate::ring::Seat;
 use crate::{Delivery, Missed, NamespacePattern};
 
 /// The events that one subscriber gets, as a [`Stream`] of [`Delivery`]s.
@@ -22,14 +23,38 @@ use crate::{Delivery, Missed, NamespacePattern};
 /// [`end`](Self::end) says why.
 #[must_use = "dropping it unsubscribes"]
 pub struct Subscription {
-    queue: Arc<Queue>,
-    /// Taken out of the queue, and not yet given.
+    /// None when it is being dropped.
+    source: Option<Source>,
+    /// Taken out of there, and not yet given.
     taken: VecDeque<Entry>,
     end: Option<SubscriptionEnd>,
     /// What is to be given before the end is.
     last: Option<Delivery>,
     pattern: NamespacePattern,
     leave: Option<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+/// Where what comes waits.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Own(Arc<Queue>),
+    Shared(Seat),
+}
+
+impl Source {
+    fn len(&self) -> usize {
+        match self {
+            Self::Own(queue) => queue.len(),
+            Self::Shared(seat) => seat.len(),
+        }
+    }
+
+    fn poll_take(&mut self, taken: &mut VecDeque<Entry>, cx: &Context<'_>) -> Poll<Taken> {
+        match self {
+            Self::Own(queue) => queue.poll_take(Subscription::TAKEN_AT_ONCE, taken, cx),
+            Self::Shared(seat) => seat.poll_take(Subscription::TAKEN_AT_ONCE, taken, cx),
+        }
+    }
 }
 
 /// Why a subscription has ended.
@@ -49,12 +74,12 @@ impl Subscription {
     pub const TAKEN_AT_ONCE: usize = 64;
 
     pub(crate) fn new(
-        queue: Arc<Queue>,
+        source: Source,
         pattern: NamespacePattern,
         leave: impl FnOnce() + Send + Sync + 'static,
     ) -> Self {
         Self {
-            queue,
+            source: Some(source),
             taken: VecDeque::new(),
             end: None,
             last: None,
@@ -79,7 +104,7 @@ impl Subscription {
     /// How many events wait to be given.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.taken.len() + self.queue.len()
+        self.taken.len() + self.source.as_ref().map_or(0, Source::len)
     }
 
     /// Why it has ended; none as long as it has not given its end.
@@ -108,8 +133,10 @@ impl Stream for Subscription {
             if this.end.is_some() {
                 return Poll::Ready(this.last.take());
             }
-            let (queue, taken) = (&this.queue, &mut this.taken);
-            match std::task::ready!(queue.poll_take(Self::TAKEN_AT_ONCE, taken, cx)) {
+            let Some(source) = &mut this.source else {
+                return Poll::Ready(None);
+            };
+            match std::task::ready!(source.poll_take(&mut this.taken, cx)) {
                 Taken::Entries => {}
                 Taken::Missed(missed) => return Poll::Ready(Some(exactly(missed))),
                 Taken::End(end) => {
@@ -136,10 +163,15 @@ impl FusedStream for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
+        match self.source.take() {
+            Some(Source::Own(queue)) => queue.close(),
+            // Before it leaves, so that the last one takes the ring along.
+            Some(Source::Shared(seat)) => drop(seat),
+            None => {}
+        }
         if let Some(leave) = self.leave.take() {
             leave();
         }
-        self.queue.close();
     }
 }
 

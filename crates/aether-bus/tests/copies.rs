@@ -1,6 +1,10 @@
 //! All subscribers share one event: publishing copies no data, however many there are.
 
-#![allow(clippy::unwrap_used, reason = "a test that panics says where")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics says where"
+)]
 
 mod support;
 

@@ -76,7 +76,7 @@ pub enum FeedItem {
 ///
 /// Categories and actors are told apart where the events are kept. Types are told apart by the
 /// reader: every event of the other criteria travels to it first.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct FeedFilter {
     categories: BTreeSet<Arc<str>>,
     actors: BTreeSet<ActorId>,

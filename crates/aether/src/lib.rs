@@ -3,6 +3,7 @@
 //! This crate has nothing of its own. At its root is the vocabulary of [`aether_core`]: actors,
 //! versions, events, and the traits of the stores with their contracts. Behind features are
 //!
+//! - `bus` (on by default): [`bus`], to publish and subscribe by namespace;
 //! - `memory` (on by default): [`MemoryStore`], for tests and for one process;
 //! - `jetstream`: [`jetstream`], the store for production;
 //! - `metrics`: with `jetstream`, what it does as counters and histograms.
@@ -35,6 +36,12 @@ pub use aether_core::*;
 
 #[cfg(feature = "memory")]
 pub use aether_store_memory::{MemoryStore, MemoryStoreBuilder};
+
+/// Publish and subscribe by namespace.
+#[cfg(feature = "bus")]
+pub mod bus {
+    pub use aether_bus::*;
+}
 
 /// The store for production, on NATS JetStream.
 #[cfg(feature = "jetstream")]

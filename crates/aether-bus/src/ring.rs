@@ -1,0 +1,345 @@
+//! One queue for all subscribers that ask for the same and go on with what is new when they are
+//! late: an event is put into it once, however many they are.
+//!
+//! Each subscriber has a cursor, the number of the event that it takes next. What lies further back
+//! than its capacity is not for it any more: it finds that out itself, and how many those were, when
+//! it takes what comes next. An event goes when all cursors have passed it, or when it lies further
+//! back than the largest capacity.
+//!
+//! # Why nobody sleeps while there is something to take
+//!
+//! A subscriber looks for events and parks under one read lock; a publisher adds an event and takes
+//! all that are parked under one write lock. So a subscriber that has found nothing is parked before
+//! the next event is added, and whoever adds it wakes it.
+//!
+//! # Why every event is given or counted
+//!
+//! A cursor is moved by its subscriber only, to behind what it took, and begins at the end. Between
+//! where it stands and where it takes from there are just the events that it counts as missed. None
+//! goes earlier: what goes lies before all cursors, or further back than any capacity, where nobody
+//! takes it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
+
+use crate::queue::{Afterwards, Entry, Gone, Taken};
+use crate::{Published, Receipt, SubscriptionEnd};
+
+/// After how many events it is looked what all have passed, at the latest.
+const TRIMMED_EVERY: u64 = 64;
+
+/// A queue that many subscribers share.
+#[derive(Debug, Default)]
+pub(crate) struct Ring {
+    log: RwLock<Log>,
+    /// Locked after the log.
+    parked: Mutex<Parked>,
+    /// Whether anybody is. It becomes true under a read lock, and false under the write lock.
+    has_parked: AtomicBool,
+    /// How many cursors are at the end. It rises under a read lock, and changes in any other way
+    /// under the write lock only.
+    at_end: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    events: VecDeque<Published>,
+    /// The number of the first of them.
+    first: u64,
+    /// Of all subscribers, by their ids, which rise.
+    cursors: Vec<Arc<Cursor>>,
+    /// How many subscribers have which capacity.
+    capacities: BTreeMap<u64, usize>,
+    /// The largest of them.
+    largest: u64,
+    /// Subscribers that were so far behind at the last look that the next event is one too many.
+    laggards: Vec<Arc<Cursor>>,
+    /// No other one is before the event with this number is added.
+    look_at: u64,
+    end: Option<SubscriptionEnd>,
+}
+
+/// Where a subscriber is.
+#[derive(Debug)]
+struct Cursor {
+    id: u64,
+    capacity: u64,
+    /// The number of the event that it takes next. Set by the subscriber under a read lock, and
+    /// otherwise looked at under the write lock only.
+    next: AtomicU64,
+}
+
+impl Cursor {
+    /// The number of the event that is one too many, if it takes none before.
+    fn full_at(&self) -> u64 {
+        let next = self.next.load(Ordering::Relaxed);
+        next.saturating_add(self.capacity)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Parked {
+    /// How often all were woken.
+    generation: u64,
+    wakers: Vec<Option<Waker>>,
+}
+
+/// One subscriber's part of the ring. Dropping it leaves.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    ring: Arc<Ring>,
+    cursor: Arc<Cursor>,
+    /// Where it is parked, and when that was.
+    parked: Option<(u64, usize)>,
+}
+
+impl Log {
+    /// The number that the next event gets.
+    fn end(&self) -> u64 {
+        self.first + self.events.len() as u64
+    }
+
+    fn lag(&self, cursor: &Cursor) -> u64 {
+        self.end() - cursor.next.load(Ordering::Relaxed)
+    }
+
+    /// How many subscribers miss an event when one is added.
+    fn behind(&mut self, afterwards: &mut Afterwards) -> usize {
+        let end = self.end();
+        if end < self.look_at && self.laggards.is_empty() {
+            return 0;
+        }
+        let mut laggards = std::mem::take(&mut self.laggards);
+        let mut look_at = self.look_at;
+        laggards.retain(|cursor| {
+            let is_late = self.lag(cursor) >= cursor.capacity;
+            if !is_late {
+                look_at = look_at.min(cursor.full_at());
+            }
+            is_late
+        });
+        if end >= look_at {
+            look_at = end + TRIMMED_EVERY;
+            laggards.clear();
+            for cursor in &self.cursors {
+                match cursor.full_at() {
+                    full_at if full_at <= end => laggards.push(cursor.clone()),
+                    full_at => look_at = look_at.min(full_at),
+                }
+            }
+            afterwards.dropped.extend(self.trim());
+        }
+        (self.laggards, self.look_at) = (laggards, look_at);
+        self.laggards.len()
+    }
+
+    /// The number of the first event that is still for somebody.
+    fn needed(&self) -> u64 {
+        let end = self.end();
+        let needed = self.cursors.iter().map(|cursor| {
+            let next = cursor.next.load(Ordering::Relaxed);
+            next.max(end.saturating_sub(cursor.capacity))
+        });
+        needed.min().unwrap_or(end)
+    }
+
+    /// Takes out what is for nobody any more.
+    fn trim(&mut self) -> Gone {
+        self.take_before(self.needed())
+    }
+
+    fn take_before(&mut self, first: u64) -> Gone {
+        let gone = usize::try_from(first.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let gone: Gone = self.events.drain(..gone.min(self.events.len())).collect();
+        self.first += gone.len() as u64;
+        gone
+    }
+}
+
+impl Ring {
+    /// Adds an event, for all subscribers at once.
+    pub(crate) fn add(
+        &self,
+        published: &Published,
+        receipt: &mut Receipt,
+        afterwards: &mut Afterwards,
+    ) {
+        let mut log = self.log.write();
+        if log.end.is_some() {
+            return;
+        }
+        receipt.behind += log.behind(afterwards);
+        receipt.queued += log.cursors.len();
+        log.events.push_back(published.clone());
+        if log.events.len() as u64 > log.largest {
+            afterwards.dropped.extend(log.events.pop_front());
+            log.first += 1;
+        }
+        self.at_end.store(0, Ordering::Relaxed);
+        self.wake(&log, afterwards);
+    }
+
+    /// Whoever is parked is woken when the lock is dropped.
+    fn wake(&self, _log: &RwLockWriteGuard<'_, Log>, afterwards: &mut Afterwards) {
+        if !self.has_parked.load(Ordering::Relaxed) {
+            return;
+        }
+        self.has_parked.store(false, Ordering::Relaxed);
+        let mut parked = self.parked.lock();
+        parked.generation += 1;
+        let woken = std::mem::take(&mut parked.wakers);
+        drop(parked);
+        match afterwards.wakers.is_empty() {
+            true => afterwards.wakers = woken.into_iter().flatten().collect(),
+            false => afterwards.wakers.extend(woken.into_iter().flatten()),
+        }
+    }
+
+    /// A seat for one more, who gets what is added from now on.
+    pub(crate) fn join(self: &Arc<Self>, id: u64, capacity: usize) -> Seat {
+        let capacity = capacity as u64;
+        let mut log = self.log.write();
+        let end = log.end();
+        let cursor = Arc::new(Cursor {
+            id,
+            capacity,
+            next: AtomicU64::new(end),
+        });
+        log.cursors.push(cursor.clone());
+        *log.capacities.entry(capacity).or_default() += 1;
+        log.largest = log.largest.max(capacity);
+        log.look_at = log.look_at.min(end.saturating_add(capacity));
+        self.at_end.fetch_add(1, Ordering::Relaxed);
+        Seat {
+            ring: self.clone(),
+            cursor,
+            parked: None,
+        }
+    }
+
+    pub(crate) fn has_nobody(&self) -> bool {
+        self.log.read().cursors.is_empty()
+    }
+
+    /// Nothing more comes in: what is there is still given.
+    pub(crate) fn end(&self, end: SubscriptionEnd, afterwards: &mut Afterwards) {
+        let mut log = self.log.write();
+        log.end.get_or_insert(end);
+        self.wake(&log, afterwards);
+    }
+
+    /// All have taken everything: it goes, unless more has come meanwhile.
+    fn all_are_at(&self, end: u64) {
+        let mut log = self.log.write();
+        if log.end() == end && self.at_end.load(Ordering::Relaxed) == log.cursors.len() {
+            let gone = log.take_before(end);
+            drop(log);
+            drop(gone);
+        }
+    }
+}
+
+impl Seat {
+    /// How many events wait.
+    pub(crate) fn len(&self) -> usize {
+        let lag = self.ring.log.read().lag(&self.cursor);
+        usize::try_from(lag.min(self.cursor.capacity)).unwrap_or(usize::MAX)
+    }
+
+    /// Takes some entries into `taken`, which is empty.
+    pub(crate) fn poll_take(
+        &mut self,
+        at_once: usize,
+        taken: &mut VecDeque<Entry>,
+        cx: &Context<'_>,
+    ) -> Poll<Taken> {
+        let (ring, cursor) = (&*self.ring, &*self.cursor);
+        let log = ring.log.read();
+        let (end, next) = (log.end(), cursor.next.load(Ordering::Relaxed));
+        if next < end {
+            let from = next.max(end.saturating_sub(cursor.capacity)).max(log.first);
+            let skipped = usize::try_from(from - log.first).unwrap_or(usize::MAX);
+            let there = log.events.range(skipped..).take(at_once);
+            taken.extend(there.map(|published| Entry {
+                missed: 0,
+                published: published.clone(),
+            }));
+            if let Some(first) = taken.front_mut() {
+                first.missed = from - next;
+            }
+            let next = from + taken.len() as u64;
+            cursor.next.store(next, Ordering::Relaxed);
+            if next == end {
+                ring.at_end.fetch_add(1, Ordering::Relaxed);
+            }
+            return Poll::Ready(Taken::Entries);
+        }
+        if let Some(end) = log.end {
+            return Poll::Ready(Taken::End(end));
+        }
+        let mut parked = ring.parked.lock();
+        let waker = cx.waker();
+        let place = self.parked.filter(|(since, _)| *since == parked.generation);
+        let place = place.and_then(|(_, index)| parked.wakers.get_mut(index));
+        let before = match place {
+            Some(Some(there)) if there.will_wake(waker) => None,
+            Some(there) => there.replace(waker.clone()),
+            None => {
+                self.parked = Some((parked.generation, parked.wakers.len()));
+                parked.wakers.push(Some(waker.clone()));
+                None
+            }
+        };
+        drop(parked);
+        ring.has_parked.store(true, Ordering::Relaxed);
+        let are_all = ring.at_end.load(Ordering::Relaxed) == log.cursors.len();
+        let is_over = are_all && !log.events.is_empty();
+        drop(log);
+        drop(before);
+        if is_over {
+            ring.all_are_at(end);
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let (ring, cursor) = (&*self.ring, &*self.cursor);
+        let mut log = ring.log.write();
+        let found = log
+            .cursors
+            .binary_search_by_key(&cursor.id, |other| other.id);
+        let Ok(found) = found else {
+            return;
+        };
+        log.cursors.remove(found);
+        log.laggards.retain(|other| other.id != cursor.id);
+        if let Some(count) = log.capacities.get_mut(&cursor.capacity) {
+            *count -= 1;
+            if *count == 0 {
+                log.capacities.remove(&cursor.capacity);
+                let largest = log.capacities.last_key_value();
+                log.largest = largest.map_or(0, |(capacity, _)| *capacity);
+            }
+        }
+        if log.lag(cursor) == 0 {
+            ring.at_end.fetch_sub(1, Ordering::Relaxed);
+        }
+        let gone = match log.events.is_empty() {
+            true => Gone::new(),
+            false => log.trim(),
+        };
+        let mut parked = ring.parked.lock();
+        let place = self.parked.filter(|(since, _)| *since == parked.generation);
+        let place = place.and_then(|(_, index)| parked.wakers.get_mut(index));
+        let waker = place.and_then(Option::take);
+        drop(parked);
+        drop(log);
+        drop((gone, waker));
+    }
+}
