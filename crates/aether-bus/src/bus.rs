@@ -80,4 +80,7 @@ pub enum BusError {
     /// The bus was stopped.
     #[error("the bus was stopped")]
     Stopped,
+    /// Whoever wants to hear of stored events filters by their types.
+    #[error("notices of stored events can't be filtered by the events' types")]
+    TypesOfNotices,
 }

@@ -37,7 +37,8 @@
 //! # With a store
 //!
 //! A bus is an [`EventBroadcaster`](aether_core::EventBroadcaster): a store that is given one tells
-//! it of each event that it has stored, by a notice ([`EventStored`](aether_core::EventStored)).
+//! it of each event that it has stored, by a notice ([`EventStored`](aether_core::EventStored));
+//! [`SubscribeStored`] hears of them.
 //!
 //! # What is not promised
 //!
@@ -53,6 +54,7 @@ mod index;
 mod pattern;
 mod queue;
 mod ring;
+mod stored;
 mod subscribe;
 mod subscription;
 
@@ -60,5 +62,6 @@ pub use bus::{Bus, BusError, Receipt};
 pub use delivery::{Delivery, Missed, Published};
 pub use event_bus::EventBus;
 pub use pattern::{InvalidPattern, NamespacePattern};
+pub use stored::{StoredDelivery, StoredNotices, SubscribeStored};
 pub use subscribe::{Subscribe, WhenFull};
 pub use subscription::{Subscription, SubscriptionEnd};

@@ -17,12 +17,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use aether_bus::{
-    BusError, EventBus, NamespacePattern, Receipt, Subscribe, SubscriptionEnd, WhenFull,
+    BusError, EventBus, NamespacePattern, Receipt, StoredDelivery, Subscribe, SubscribeStored as _,
+    SubscriptionEnd, WhenFull,
 };
 use aether_core::{EventStoreExt as _, EventStored, FeedFilter, Namespace};
 use aether_store_memory::MemoryStore;
 use futures_util::FutureExt as _;
-use support::{SHOP, Said, event, expect, namespace, next, said, typed, versions};
+use support::{SHOP, Said, event, expect, namespace, said, typed, versions};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -310,24 +311,36 @@ async fn a_dropped_subscription_frees_what_waited_for_it() {
 async fn a_store_tells_the_bus_what_it_has_stored() {
     static STORED: Namespace = Namespace::from_static("orders");
     let bus = EventBus::new();
-    let notices = FeedFilter::all().event_type(EventStored::EVENT_TYPE);
-    let asked = Subscribe::to(&STORED).only(notices.category("order"));
-    let mut stored = bus.subscribe(asked).unwrap();
+    let orders = FeedFilter::all().category("order");
+    let asked = Subscribe::to(&STORED).only(orders);
+    let mut stored = bus.subscribe_event_stored(asked.clone()).await.unwrap();
     let store = MemoryStore::builder()
         .broadcaster(STORED.clone(), Arc::new(bus.clone()))
         .build();
     for event in [typed("bill-1", "Made", 1), event(1), event(2)] {
         store.save_event(event).await.unwrap();
     }
+    // Not a notice, though it says so.
+    let forged = typed("order-1", EventStored::EVENT_TYPE.as_str(), 3);
+    bus.publish(&STORED, forged.clone()).await.unwrap();
     for version in [1, 2] {
-        let delivery = next(&mut stored).await.unwrap();
-        let notice: EventStored = delivery.event().unwrap().decode().unwrap();
+        let Some(StoredDelivery::Stored { namespace, notice }) = stored.next().await else {
+            panic!("no notice");
+        };
+        assert_eq!(namespace, STORED);
         assert_eq!(notice.actor_id.as_str(), "order-1");
         assert_eq!(notice.version.get(), version);
     }
+    let Some(StoredDelivery::Malformed { published, .. }) = stored.next().await else {
+        panic!("it was not reported");
+    };
+    assert_eq!(*published.event(), forged);
     bus.stop();
     // A store does not fail for it.
     store.save_event(event(3)).await.unwrap();
-    expect(&mut stored, &[Said::End]).await;
-    assert_eq!(bus.publish(&STORED, event(1)).await, Err(BusError::Stopped));
+    assert!(stored.next().await.is_none());
+    assert_eq!(stored.end(), Some(SubscriptionEnd::Stopped));
+    let typed = FeedFilter::all().event_type("Paid".parse().unwrap());
+    let refused = bus.subscribe_event_stored(asked.only(typed)).await;
+    assert_eq!(refused.unwrap_err(), BusError::TypesOfNotices);
 }
