@@ -66,7 +66,7 @@ impl Receipt {
             Offered::Queued => (1, 0),
             Offered::QueuedForAnother => (1, 1),
             Offered::Dropped => (0, 1),
-            Offered::Full | Offered::Ended => (0, 0),
+            Offered::Ended => (0, 0),
         };
         self.queued += queued;
         self.behind += behind;

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::pin::pin;
 use std::sync::{Arc, Weak};
 
 use aether_core::{BroadcastError, Event, EventBroadcaster, Namespace};
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::join_all;
 use parking_lot::RwLock;
 
 use crate::index::{Index, Target};
-use crate::queue::{Afterwards, Offered, Queue};
+use crate::queue::{Afterwards, Offered, Queue, Ticket};
 use crate::{
     Bus, BusError, NamespacePattern, Published, Receipt, Subscribe, Subscription, SubscriptionEnd,
 };
@@ -74,7 +73,7 @@ impl EventBus {
         let published = Published::new(namespace.clone(), event);
         let (mut receipt, waiting) = self.offer(&published, true)?;
         if !waiting.is_empty() {
-            for offered in join_all(waiting.into_iter().map(Waiting::offer)).await {
+            for offered in join_all(waiting.into_iter().map(Waiting::settle)).await {
                 receipt.count(offered);
             }
         }
@@ -110,12 +109,11 @@ impl EventBus {
         index.each_for(namespace, event, |target| match target {
             Target::Shared(ring) => ring.add(published, &mut receipt, &mut afterwards),
             Target::Own(queue) => match queue.offer(published, can_wait, &mut afterwards) {
-                Offered::Full => waiting.push(Waiting {
+                Ok(offered) => receipt.count(offered),
+                Err(ticket) => waiting.push(Waiting {
                     queue: queue.clone(),
-                    published: published.clone(),
-                    is_settled: false,
+                    ticket: Some(ticket),
                 }),
-                offered => receipt.count(offered),
             },
         });
         Ok((receipt, waiting))
@@ -167,39 +165,33 @@ impl Drop for Shared {
 /// An event that waits for room in a queue. Dropped, it waits no longer.
 struct Waiting {
     queue: Arc<Queue>,
-    published: Published,
-    is_settled: bool,
+    /// None once it is settled.
+    ticket: Option<Ticket>,
 }
 
 impl Waiting {
-    async fn offer(mut self) -> Offered {
-        let mut time = pin!(tokio::time::sleep(self.queue.waits()));
-        loop {
-            // Listening first: what becomes free after the look is heard of.
-            let room = self.queue.listen();
-            match self.offer_again(false) {
-                Offered::Full => {}
-                offered => return offered,
-            }
-            if let Either::Right(_) = select(room, time.as_mut()).await {
-                return self.offer_again(true);
-            }
-        }
-    }
-
-    fn offer_again(&mut self, is_last: bool) -> Offered {
-        let mut afterwards = Afterwards::default();
-        let queue = &self.queue;
-        let offered = queue.offer_again(&self.published, is_last, &mut afterwards);
-        self.is_settled = offered != Offered::Full;
-        offered
+    async fn settle(mut self) -> Offered {
+        let Some(ticket) = &mut self.ticket else {
+            return Offered::Ended;
+        };
+        let waited = tokio::time::timeout(self.queue.waits(), &mut ticket.settled).await;
+        let settled = match waited {
+            Ok(settled) => settled.ok(),
+            Err(_) => match self.queue.give_up(ticket, &mut Afterwards::default()) {
+                Some(offered) => Some(offered),
+                // Somebody has made room just now, and is about to tell.
+                None => (&mut ticket.settled).await.ok(),
+            },
+        };
+        self.ticket = None;
+        settled.unwrap_or(Offered::Ended)
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if !self.is_settled {
-            self.offer_again(true);
+        if let Some(ticket) = &self.ticket {
+            self.queue.give_up(ticket, &mut Afterwards::default());
         }
     }
 }

@@ -323,8 +323,9 @@ impl Group {
         let id = ticket.id;
         self.count -= 1;
         if ticket.is_shared {
+            // Who was the last in a ring that has gone since has another's before him.
             let there = self.rings.get(&ticket.filter);
-            if there.is_some_and(|(_, ring)| !ring.has_nobody()) {
+            if !there.is_some_and(|(ring_id, ring)| *ring_id == id && ring.has_nobody()) {
                 return;
             }
             self.rings.remove(&ticket.filter);
@@ -432,5 +433,34 @@ where
 fn remove_from(entries: &mut Vec<Entry>, id: u64) {
     if let Ok(found) = entries.binary_search_by_key(&id, |entry| entry.id) {
         entries.remove(found);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who leaves a ring first gives up his seat, and comes to the index later: meanwhile others may
+    /// have made another ring.
+    #[test]
+    fn a_late_leave_takes_no_ring_of_others_along() {
+        let shop = Namespace::from_static("shop");
+        let asked = Subscribe::to(&shop);
+        let mut index = Index::default();
+        let (first, seat) = index.add(&asked);
+        let (late, late_seat) = index.add(&asked);
+        drop((seat, late_seat));
+        index.remove(&first);
+        let (second, seat) = index.add(&asked);
+        drop(seat);
+        index.remove(&late);
+        assert_eq!(index.count(&shop), 1);
+        let (third, seat) = index.add(&asked);
+        index.remove(&second);
+        assert_eq!(index.count(&shop), 1);
+        drop(seat);
+        index.remove(&third);
+        assert!(index.root.is_empty());
+        assert!(index.root.literal.is_empty());
     }
 }

@@ -1,22 +1,25 @@
-//! What waits for one subscriber alone: bounded, and what is dropped is counted where it would have been.
+//! What waits for one subscriber alone: bounded, and what is dropped is counted where it would have
+//! been.
 //!
 //! # Why no event is lost without a gap
 //!
 //! Each entry has the number of events that were dropped right before it, and the queue that of
-//! those after its last entry. An event that is offered is under one lock either queued, or added
-//! to one of those numbers; dropping an entry adds it, and the number it has, to the next one. So
-//! at any time entries and numbers together are all that was offered, in its order. The subscriber
-//! takes entries from the front with their numbers, the last number only where there is no entry,
-//! and the end only where there is neither. A publisher that waits for room is counted as long as
-//! it does: where the end comes first, what it has is among those dropped last.
+//! those after its last entry. An event that is offered is under one lock queued, put behind those
+//! that wait for room, or added to one of those numbers; dropping an entry adds it, and the number
+//! it has, to the next one. So at any time entries, numbers and those that wait are together all
+//! that was offered, in its order. The subscriber takes entries from the front with their numbers,
+//! the last number only where there is no entry, and the end only where there is neither. What is
+//! taken makes room, into which those that wait longest are moved at once, by whoever takes: there
+//! is never room where somebody waits. Where the end comes first, they are among those dropped last.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use event_listener::{Event as Notice, EventListener};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
+use tokio::sync::oneshot;
 
 use crate::{Published, Subscribe, SubscriptionEnd, WhenFull};
 
@@ -24,8 +27,6 @@ use crate::{Published, Subscribe, SubscriptionEnd, WhenFull};
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<State>,
-    /// Told when there is room.
-    room: Notice,
     capacity: usize,
     when_full: WhenFull,
     waits: Duration,
@@ -36,10 +37,26 @@ struct State {
     entries: VecDeque<Entry>,
     /// How many were dropped after the last entry.
     missed: u64,
-    /// How many publishers wait for room.
-    waiting: u64,
+    /// Events whose publishers wait for room, the oldest first.
+    waiting: VecDeque<Waiting>,
+    tickets: u64,
     subscriber: Option<Waker>,
     end: Option<SubscriptionEnd>,
+}
+
+/// An event that waits for room.
+#[derive(Debug)]
+struct Waiting {
+    ticket: u64,
+    published: Published,
+    settled: oneshot::Sender<Offered>,
+}
+
+/// What the publisher of an event has that waits for room.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    number: u64,
+    pub(crate) settled: oneshot::Receiver<Offered>,
 }
 
 /// An event, and how many were dropped right before it.
@@ -56,8 +73,6 @@ pub(crate) enum Offered {
     /// It was queued in the place of an older one.
     QueuedForAnother,
     Dropped,
-    /// There is no room, and the publisher is to wait: [`Queue::offer_again`] has to follow.
-    Full,
     /// Nobody takes it any more.
     Ended,
 }
@@ -75,16 +90,35 @@ pub(crate) enum Taken {
 /// What is to be dropped.
 pub(crate) type Gone = SmallVec<[Published; 8]>;
 
-/// Who is to be woken and what is to be dropped when no lock is held: both may run code of others.
+/// Who is to be woken or told, and what is to be dropped, when no lock is held: all of that may run
+/// code of others.
 #[derive(Debug, Default)]
 pub(crate) struct Afterwards {
     pub(crate) wakers: Vec<Waker>,
-    pub(crate) dropped: Gone,
+    pub(crate) gone: Gone,
+    settled: Vec<(oneshot::Sender<Offered>, Offered)>,
+    /// A waker that another one has taken the place of.
+    pub(crate) replaced: Option<Waker>,
 }
 
 impl Drop for Afterwards {
     fn drop(&mut self) {
-        self.wakers.drain(..).for_each(Waker::wake);
+        // One that panics keeps nobody else asleep.
+        let mut panicked = None;
+        for (settled, offered) in self.settled.drain(..) {
+            // Nobody is there where the publisher was dropped meanwhile.
+            let told = catch_unwind(AssertUnwindSafe(|| settled.send(offered)));
+            panicked = panicked.or(told.err());
+        }
+        for waker in self.wakers.drain(..) {
+            let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            panicked = panicked.or(woken.err());
+        }
+        if let Some(panicked) = panicked
+            && !std::thread::panicking()
+        {
+            resume_unwind(panicked);
+        }
     }
 }
 
@@ -92,7 +126,6 @@ impl Queue {
     pub(crate) fn new(asked: &Subscribe) -> Self {
         Self {
             state: Mutex::default(),
-            room: Notice::new(),
             capacity: asked.capacity,
             when_full: asked.when_full,
             waits: asked.waits,
@@ -104,59 +137,52 @@ impl Queue {
         self.waits
     }
 
-    /// Hears of room that there is from now on.
-    pub(crate) fn listen(&self) -> EventListener {
-        self.room.listen()
-    }
-
     /// How many events wait.
     pub(crate) fn len(&self) -> usize {
         self.state.lock().entries.len()
     }
 
-    /// Offers an event, of a publisher that can wait or not.
+    /// Offers an event, of a publisher that can wait or not: a ticket where it has to.
     pub(crate) fn offer(
         &self,
         published: &Published,
         can_wait: bool,
         afterwards: &mut Afterwards,
-    ) -> Offered {
+    ) -> Result<Offered, Ticket> {
         let mut state = self.state.lock();
         if state.end.is_some() {
-            return Offered::Ended;
+            return Ok(Offered::Ended);
         }
         if can_wait && !self.waits.is_zero() && state.entries.len() >= self.capacity {
-            state.waiting += 1;
-            return Offered::Full;
+            let (sender, receiver) = oneshot::channel();
+            let number = state.tickets;
+            state.tickets += 1;
+            state.waiting.push_back(Waiting {
+                ticket: number,
+                published: published.clone(),
+                settled: sender,
+            });
+            return Err(Ticket {
+                number,
+                settled: receiver,
+            });
         }
-        self.put(&mut state, published, afterwards)
+        Ok(self.put(&mut state, published.clone(), afterwards))
     }
 
-    /// Offers an event again that had to wait, once more or for the last time.
-    pub(crate) fn offer_again(
-        &self,
-        published: &Published,
-        is_last: bool,
-        afterwards: &mut Afterwards,
-    ) -> Offered {
+    /// An event waits no longer; what became of it, unless that was told by its ticket.
+    pub(crate) fn give_up(&self, ticket: &Ticket, afterwards: &mut Afterwards) -> Option<Offered> {
         let mut state = self.state.lock();
-        if !is_last && state.end.is_none() && state.entries.len() >= self.capacity {
-            return Offered::Full;
-        }
-        state.waiting -= 1;
-        match state.end {
-            // It is among those that were missed at the end.
-            Some(_) => Offered::Dropped,
-            None => self.put(&mut state, published, afterwards),
-        }
+        // Tickets rise.
+        let number = ticket.number;
+        let found = state
+            .waiting
+            .binary_search_by_key(&number, |waiting| waiting.ticket);
+        let waiting = state.waiting.remove(found.ok()?)?;
+        Some(self.put(&mut state, waiting.published, afterwards))
     }
 
-    fn put(
-        &self,
-        state: &mut State,
-        published: &Published,
-        afterwards: &mut Afterwards,
-    ) -> Offered {
+    fn put(&self, state: &mut State, published: Published, afterwards: &mut Afterwards) -> Offered {
         let mut offered = Offered::Queued;
         if state.entries.len() >= self.capacity {
             match self.when_full {
@@ -168,22 +194,24 @@ impl Queue {
                             Some(next) => next.missed = next.missed.saturating_add(missed),
                             None => state.missed = state.missed.saturating_add(missed),
                         }
-                        afterwards.dropped.push(oldest.published);
+                        afterwards.gone.push(oldest.published);
                     }
                 }
                 WhenFull::DropNewest => {
                     state.missed = state.missed.saturating_add(1);
+                    afterwards.gone.push(published);
                     return Offered::Dropped;
                 }
                 WhenFull::Disconnect => {
-                    self.finish(state, SubscriptionEnd::Disconnected, afterwards);
+                    afterwards.gone.push(published);
+                    Self::finish(state, SubscriptionEnd::Disconnected, afterwards);
                     return Offered::Dropped;
                 }
             }
         }
         state.entries.push_back(Entry {
             missed: std::mem::take(&mut state.missed),
-            published: published.clone(),
+            published,
         });
         afterwards.wakers.extend(state.subscriber.take());
         offered
@@ -191,25 +219,32 @@ impl Queue {
 
     /// Nothing more comes in: what waits is still given.
     pub(crate) fn end(&self, end: SubscriptionEnd, afterwards: &mut Afterwards) {
-        self.finish(&mut self.state.lock(), end, afterwards);
+        Self::finish(&mut self.state.lock(), end, afterwards);
     }
 
-    fn finish(&self, state: &mut State, end: SubscriptionEnd, afterwards: &mut Afterwards) {
-        if state.end.is_none() {
-            state.end = Some(end);
-            state.missed = state.missed.saturating_add(state.waiting);
-            afterwards.wakers.extend(state.subscriber.take());
-            self.room.notify(usize::MAX);
+    fn finish(state: &mut State, end: SubscriptionEnd, afterwards: &mut Afterwards) {
+        if state.end.is_some() {
+            return;
         }
+        state.end = Some(end);
+        let offered = match end {
+            SubscriptionEnd::Unsubscribed => Offered::Ended,
+            _ => Offered::Dropped,
+        };
+        state.missed = state.missed.saturating_add(state.waiting.len() as u64);
+        for waiting in state.waiting.drain(..) {
+            afterwards.gone.push(waiting.published);
+            afterwards.settled.push((waiting.settled, offered));
+        }
+        afterwards.wakers.extend(state.subscriber.take());
     }
 
     /// The subscriber is gone: nothing more comes in, and what waits goes.
     pub(crate) fn close(&self) {
         let mut afterwards = Afterwards::default();
         let mut state = self.state.lock();
-        self.finish(&mut state, SubscriptionEnd::Unsubscribed, &mut afterwards);
+        Self::finish(&mut state, SubscriptionEnd::Unsubscribed, &mut afterwards);
         let entries = std::mem::take(&mut state.entries);
-        state.subscriber = None;
         drop(state);
         drop(entries);
     }
@@ -221,30 +256,48 @@ impl Queue {
         taken: &mut VecDeque<Entry>,
         cx: &Context<'_>,
     ) -> Poll<Taken> {
-        let mut state = self.state.lock();
-        let count = state.entries.len().min(at_once);
-        if count > 0 {
-            if count == state.entries.len() {
-                std::mem::swap(&mut state.entries, taken);
-            } else {
-                taken.extend(state.entries.drain(..count));
+        // Dropped after the lock is.
+        let mut afterwards = Afterwards::default();
+        // Cloning may run code of others.
+        let mut waker = None;
+        loop {
+            let mut state = self.state.lock();
+            let count = state.entries.len().min(at_once);
+            if count > 0 {
+                if count == state.entries.len() {
+                    std::mem::swap(&mut state.entries, taken);
+                } else {
+                    taken.extend(state.entries.drain(..count));
+                }
+                self.move_up(&mut state, &mut afterwards);
+                return Poll::Ready(Taken::Entries);
+            }
+            if state.missed > 0 {
+                return Poll::Ready(Taken::Missed(std::mem::take(&mut state.missed)));
+            }
+            if let Some(end) = state.end {
+                return Poll::Ready(Taken::End(end));
+            }
+            let there = state.subscriber.as_ref();
+            if there.is_some_and(|there| there.will_wake(cx.waker())) {
+                return Poll::Pending;
+            }
+            if let Some(waker) = waker.take() {
+                afterwards.replaced = state.subscriber.replace(waker);
+                return Poll::Pending;
             }
             drop(state);
-            self.room.notify(count);
-            return Poll::Ready(Taken::Entries);
+            waker = Some(cx.waker().clone());
         }
-        if state.missed > 0 {
-            return Poll::Ready(Taken::Missed(std::mem::take(&mut state.missed)));
+    }
+
+    /// Into the room that there is go those that have waited longest.
+    fn move_up(&self, state: &mut State, afterwards: &mut Afterwards) {
+        while state.entries.len() < self.capacity
+            && let Some(waiting) = state.waiting.pop_front()
+        {
+            let offered = self.put(state, waiting.published, afterwards);
+            afterwards.settled.push((waiting.settled, offered));
         }
-        if let Some(end) = state.end {
-            return Poll::Ready(Taken::End(end));
-        }
-        let before = match &mut state.subscriber {
-            Some(waker) if waker.will_wake(cx.waker()) => None,
-            waker => waker.replace(cx.waker().clone()),
-        };
-        drop(state);
-        drop(before);
-        Poll::Pending
     }
 }

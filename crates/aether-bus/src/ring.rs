@@ -58,8 +58,10 @@ struct Log {
     largest: u64,
     /// Subscribers that were so far behind at the last look that the next event is one too many.
     laggards: Vec<Arc<Cursor>>,
-    /// No other one is before the event with this number is added.
-    look_at: u64,
+    /// The other ones, by when that is, at the earliest.
+    due: BTreeMap<(u64, u64), Arc<Cursor>>,
+    /// At the event with this number it is looked what all have passed.
+    trim_at: u64,
     end: Option<SubscriptionEnd>,
 }
 
@@ -71,6 +73,8 @@ struct Cursor {
     /// The number of the event that it takes next. Set by the subscriber under a read lock, and
     /// otherwise looked at under the write lock only.
     next: AtomicU64,
+    /// What it is due by. Under the write lock only.
+    due_at: AtomicU64,
 }
 
 impl Cursor {
@@ -86,6 +90,18 @@ struct Parked {
     /// How often all were woken.
     generation: u64,
     wakers: Vec<Option<Waker>>,
+    /// Places that nobody has.
+    free: Vec<usize>,
+}
+
+impl Parked {
+    /// A place that nobody has.
+    fn place(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.wakers.push(None);
+            self.wakers.len() - 1
+        })
+    }
 }
 
 /// One subscriber's part of the ring. Dropping it leaves.
@@ -107,34 +123,39 @@ impl Log {
         self.end() - cursor.next.load(Ordering::Relaxed)
     }
 
-    /// How many subscribers miss an event when one is added.
+    /// How many subscribers miss an event when one is added: the cursors are looked at of those who
+    /// do, or may do by now.
     fn behind(&mut self, afterwards: &mut Afterwards) -> usize {
         let end = self.end();
-        if end < self.look_at && self.laggards.is_empty() {
-            return 0;
+        if end >= self.trim_at {
+            self.trim_at = end + TRIMMED_EVERY;
+            afterwards.gone.extend(self.trim());
         }
         let mut laggards = std::mem::take(&mut self.laggards);
-        let mut look_at = self.look_at;
         laggards.retain(|cursor| {
             let is_late = self.lag(cursor) >= cursor.capacity;
             if !is_late {
-                look_at = look_at.min(cursor.full_at());
+                self.set_due(cursor.clone());
             }
             is_late
         });
-        if end >= look_at {
-            look_at = end + TRIMMED_EVERY;
-            laggards.clear();
-            for cursor in &self.cursors {
-                match cursor.full_at() {
-                    full_at if full_at <= end => laggards.push(cursor.clone()),
-                    full_at => look_at = look_at.min(full_at),
-                }
+        while let Some(first) = self.due.first_entry()
+            && first.key().0 <= end
+        {
+            let cursor = first.remove();
+            match cursor.full_at() <= end {
+                true => laggards.push(cursor),
+                false => self.set_due(cursor),
             }
-            afterwards.dropped.extend(self.trim());
         }
-        (self.laggards, self.look_at) = (laggards, look_at);
+        self.laggards = laggards;
         self.laggards.len()
+    }
+
+    fn set_due(&mut self, cursor: Arc<Cursor>) {
+        let due = cursor.full_at();
+        cursor.due_at.store(due, Ordering::Relaxed);
+        self.due.insert((due, cursor.id), cursor);
     }
 
     /// The number of the first event that is still for somebody.
@@ -176,7 +197,7 @@ impl Ring {
         receipt.queued += log.cursors.len();
         log.events.push_back(published.clone());
         if log.events.len() as u64 > log.largest {
-            afterwards.dropped.extend(log.events.pop_front());
+            afterwards.gone.extend(log.events.pop_front());
             log.first += 1;
         }
         self.at_end.store(0, Ordering::Relaxed);
@@ -191,6 +212,7 @@ impl Ring {
         self.has_parked.store(false, Ordering::Relaxed);
         let mut parked = self.parked.lock();
         parked.generation += 1;
+        parked.free.clear();
         let woken = std::mem::take(&mut parked.wakers);
         drop(parked);
         match afterwards.wakers.is_empty() {
@@ -208,11 +230,12 @@ impl Ring {
             id,
             capacity,
             next: AtomicU64::new(end),
+            due_at: AtomicU64::new(0),
         });
         log.cursors.push(cursor.clone());
+        log.set_due(cursor.clone());
         *log.capacities.entry(capacity).or_default() += 1;
         log.largest = log.largest.max(capacity);
-        log.look_at = log.look_at.min(end.saturating_add(capacity));
         self.at_end.fetch_add(1, Ordering::Relaxed);
         Seat {
             ring: self.clone(),
@@ -258,46 +281,52 @@ impl Seat {
         cx: &Context<'_>,
     ) -> Poll<Taken> {
         let (ring, cursor) = (&*self.ring, &*self.cursor);
-        let log = ring.log.read();
-        let (end, next) = (log.end(), cursor.next.load(Ordering::Relaxed));
-        if next < end {
-            let from = next.max(end.saturating_sub(cursor.capacity)).max(log.first);
-            let skipped = usize::try_from(from - log.first).unwrap_or(usize::MAX);
-            let there = log.events.range(skipped..).take(at_once);
-            taken.extend(there.map(|published| Entry {
-                missed: 0,
-                published: published.clone(),
-            }));
-            if let Some(first) = taken.front_mut() {
-                first.missed = from - next;
+        // Cloning may run code of others: no lock is held then.
+        let mut waker: Option<Waker> = None;
+        let (log, before) = loop {
+            let log = ring.log.read();
+            let (end, next) = (log.end(), cursor.next.load(Ordering::Relaxed));
+            if next < end {
+                let from = next.max(end.saturating_sub(cursor.capacity)).max(log.first);
+                let skipped = usize::try_from(from - log.first).unwrap_or(usize::MAX);
+                let there = log.events.range(skipped..).take(at_once);
+                taken.extend(there.map(|published| Entry {
+                    missed: 0,
+                    published: published.clone(),
+                }));
+                if let Some(first) = taken.front_mut() {
+                    first.missed = from - next;
+                }
+                let next = from + taken.len() as u64;
+                cursor.next.store(next, Ordering::Relaxed);
+                if next == end {
+                    ring.at_end.fetch_add(1, Ordering::Relaxed);
+                }
+                return Poll::Ready(Taken::Entries);
             }
-            let next = from + taken.len() as u64;
-            cursor.next.store(next, Ordering::Relaxed);
-            if next == end {
-                ring.at_end.fetch_add(1, Ordering::Relaxed);
+            if let Some(end) = log.end {
+                return Poll::Ready(Taken::End(end));
             }
-            return Poll::Ready(Taken::Entries);
-        }
-        if let Some(end) = log.end {
-            return Poll::Ready(Taken::End(end));
-        }
-        let mut parked = ring.parked.lock();
-        let waker = cx.waker();
-        let place = self.parked.filter(|(since, _)| *since == parked.generation);
-        let place = place.and_then(|(_, index)| parked.wakers.get_mut(index));
-        let before = match place {
-            Some(Some(there)) if there.will_wake(waker) => None,
-            Some(there) => there.replace(waker.clone()),
-            None => {
-                self.parked = Some((parked.generation, parked.wakers.len()));
-                parked.wakers.push(Some(waker.clone()));
-                None
+            let mut parked = ring.parked.lock();
+            let place = self.parked.filter(|(since, _)| *since == parked.generation);
+            let place = place.map(|(_, index)| index);
+            let there = place.and_then(|index| parked.wakers.get(index)?.as_ref());
+            if there.is_some_and(|there| there.will_wake(cx.waker())) {
+                return Poll::Pending;
             }
+            if let Some(waker) = waker.take() {
+                let index = place.unwrap_or_else(|| parked.place());
+                let before = parked.wakers[index].replace(waker);
+                self.parked = Some((parked.generation, index));
+                break (log, before);
+            }
+            drop((parked, log));
+            waker = Some(cx.waker().clone());
         };
-        drop(parked);
         ring.has_parked.store(true, Ordering::Relaxed);
         let are_all = ring.at_end.load(Ordering::Relaxed) == log.cursors.len();
         let is_over = are_all && !log.events.is_empty();
+        let end = log.end();
         drop(log);
         drop(before);
         if is_over {
@@ -319,6 +348,8 @@ impl Drop for Seat {
         };
         log.cursors.remove(found);
         log.laggards.retain(|other| other.id != cursor.id);
+        let due = (cursor.due_at.load(Ordering::Relaxed), cursor.id);
+        log.due.remove(&due);
         if let Some(count) = log.capacities.get_mut(&cursor.capacity) {
             *count -= 1;
             if *count == 0 {
@@ -336,10 +367,43 @@ impl Drop for Seat {
         };
         let mut parked = ring.parked.lock();
         let place = self.parked.filter(|(since, _)| *since == parked.generation);
-        let place = place.and_then(|(_, index)| parked.wakers.get_mut(index));
-        let waker = place.and_then(Option::take);
+        let waker = place.and_then(|(_, index)| {
+            parked.free.push(index);
+            parked.wakers.get_mut(index)?.take()
+        });
         drop(parked);
         drop(log);
         drop((gone, waker));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_parks_and_leaves_leaves_no_place_behind() {
+        let ring = Arc::new(Ring::default());
+        let cx = Context::from_waker(Waker::noop());
+        let park = |seat: &mut Seat| {
+            let mut taken = VecDeque::new();
+            assert!(seat.poll_take(64, &mut taken, &cx).is_pending());
+        };
+        let mut stays = ring.join(0, 4);
+        park(&mut stays);
+        // Whose times overlap.
+        let mut before = None;
+        for id in 1..1_000 {
+            let mut seat = ring.join(id, 4);
+            park(&mut seat);
+            before = Some(seat).filter(|_| before.take().is_none_or(|_: Seat| true));
+        }
+        drop(before);
+        assert!(ring.parked.lock().wakers.len() <= 3);
+        let log = ring.log.read();
+        assert_eq!(
+            (log.cursors.len(), log.due.len(), log.capacities.len()),
+            (1, 1, 1)
+        );
     }
 }

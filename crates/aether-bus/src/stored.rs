@@ -113,7 +113,6 @@ impl StoredNotices {
     }
 
     /// The subscription below.
-    #[must_use]
     pub fn subscription(&self) -> &Subscription {
         &self.subscription
     }

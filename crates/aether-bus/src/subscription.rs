@@ -136,7 +136,11 @@ impl Stream for Subscription {
             let Some(source) = &mut this.source else {
                 return Poll::Ready(None);
             };
-            match std::task::ready!(source.poll_take(&mut this.taken, cx)) {
+            // Who always finds something lets others have a turn, as with the runtime's own queues.
+            let turn = std::task::ready!(tokio::task::coop::poll_proceed(cx));
+            let taken = std::task::ready!(source.poll_take(&mut this.taken, cx));
+            turn.made_progress();
+            match taken {
                 Taken::Entries => {}
                 Taken::Missed(missed) => return Poll::Ready(Some(exactly(missed))),
                 Taken::End(end) => {

@@ -9,29 +9,21 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use aether_bus::{
-    BusError, EventBus, NamespacePattern, Receipt, StoredDelivery, Subscribe, SubscribeStored as _,
-    SubscriptionEnd, WhenFull,
+    BusError, Delivery, EventBus, Missed, NamespacePattern, StoredDelivery, Subscribe,
+    SubscribeStored as _, SubscriptionEnd, WhenFull,
 };
-use aether_core::{EventStoreExt as _, EventStored, FeedFilter, Namespace};
+use aether_core::{ActorId, EventDraft, EventStoreExt as _, EventStored, FeedFilter, Namespace};
 use aether_store_memory::MemoryStore;
 use futures_util::FutureExt as _;
-use support::{SHOP, Said, event, expect, namespace, said, typed, versions};
+use support::{SHOP, Said, event, expect, namespace, receipt, typed, versions};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn receipt(queued: usize, behind: usize) -> Receipt {
-    let mut receipt = Receipt::default();
-    (receipt.queued, receipt.behind) = (queued, behind);
-    receipt
-}
 
 #[tokio::test]
 async fn a_receipt_says_who_got_it_and_who_fell_behind() {
@@ -242,56 +234,145 @@ async fn ten_thousand_subscribers_get_everything() {
     assert_eq!(bus.subscribers(&SHOP), 0);
 }
 
-/// A waker that drops a subscription of the bus when it is woken: as an executor may that polls at
-/// once. It runs while the publisher is in the middle of its work.
-#[test]
-fn whatever_a_waker_does_does_not_stop_the_bus() {
-    struct Meddler(slot::Slot, EventBus, AtomicBool);
-    impl std::task::Wake for Meddler {
-        fn wake(self: Arc<Self>) {
-            drop(self.0.take());
-            let again = self.1.subscribe(Subscribe::to(&SHOP)).unwrap();
-            self.1.publish_now(&SHOP, event(9)).unwrap();
-            drop(again);
-            self.2.store(true, Ordering::SeqCst);
-        }
-    }
+#[tokio::test(start_paused = true)]
+async fn publishers_that_wait_have_room_in_their_turn() {
     let bus = EventBus::new();
-    let mut woken = bus.subscribe(Subscribe::to(&SHOP)).unwrap();
-    let other = bus.subscribe(Subscribe::to(&SHOP)).unwrap();
-    let slot = slot::Slot::new(other);
-    let meddler = Arc::new(Meddler(slot, bus.clone(), AtomicBool::new(false)));
-    let waker = Waker::from(meddler.clone());
-    {
-        let mut next = pin!(woken.next());
-        let pending = next.as_mut().poll(&mut Context::from_waker(&waker));
-        assert!(matches!(pending, Poll::Pending));
-        assert_eq!(bus.publish_now(&SHOP, event(1)).unwrap(), receipt(2, 0));
+    let asked = Subscribe::to(&SHOP)
+        .capacity(2)
+        .publishers_wait(1_000 * SECOND);
+    let mut subscription = bus.subscribe(asked).unwrap();
+    for version in 1..=2 {
+        bus.publish(&SHOP, event(version)).await.unwrap();
     }
-    assert!(meddler.2.load(Ordering::SeqCst));
-    for expected in [Said::Event(1), Said::Event(9)] {
-        let delivery = woken.next().now_or_never().unwrap();
-        assert_eq!(said(delivery.as_ref()), expected);
+    let mut publishing = Vec::new();
+    for version in 3..=8 {
+        let bus = bus.clone();
+        let publish = async move { bus.publish(&SHOP, event(version)).await };
+        publishing.push(tokio::spawn(publish));
+        tokio::time::sleep(SECOND).await;
+    }
+    // One of those that wait is dropped, and one that nobody polls has its turn all the same.
+    publishing.remove(1).abort();
+    tokio::time::sleep(SECOND).await;
+    let mut due = [1, 2, 3, 4, 5, 6, 7, 8].map(Said::Event).to_vec();
+    // What was dropped takes the place of the oldest.
+    due.splice(
+        0..4,
+        [
+            Said::Missed(1),
+            Said::Event(2),
+            Said::Event(4),
+            Said::Event(3),
+        ],
+    );
+    expect(&mut subscription, &due).await;
+    for publishing in publishing {
+        assert_eq!(publishing.await.unwrap(), Ok(receipt(1, 0)));
     }
 }
 
-/// A place for one subscription, that many threads may look at.
-mod slot {
-    use std::sync::Mutex;
+#[tokio::test]
+async fn who_unsubscribes_while_a_publisher_waits_is_in_no_receipt() {
+    let bus = EventBus::new();
+    let asked = Subscribe::to(&SHOP)
+        .capacity(1)
+        .publishers_wait(1_000 * SECOND);
+    let subscription = bus.subscribe(asked).unwrap();
+    bus.publish(&SHOP, event(1)).await.unwrap();
+    let mut publishing = pin!(bus.publish(&SHOP, event(2)).map(Result::unwrap));
+    assert!(publishing.as_mut().now_or_never().is_none());
+    drop(subscription);
+    assert_eq!(publishing.await, receipt(0, 0));
+}
 
-    use aether_bus::Subscription;
-
-    pub(super) struct Slot(Mutex<Option<Subscription>>);
-
-    impl Slot {
-        pub(super) fn new(subscription: Subscription) -> Self {
-            Self(Mutex::new(Some(subscription)))
-        }
-
-        pub(super) fn take(&self) -> Option<Subscription> {
-            self.0.lock().unwrap().take()
-        }
+/// Several publishers and subscribers, on threads of their own; some come and go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_stays_gets_each_publishers_events_in_order_or_counted() {
+    const PUBLISHERS: u32 = 3;
+    const EVENTS: u32 = 20_000;
+    let bus = EventBus::new();
+    let mut reading = Vec::new();
+    for number in 0..6 {
+        let asked = Subscribe::to(&SHOP).capacity([2, 64, 100_000][number % 3]);
+        let asked = match number < 3 {
+            true => asked,
+            false => asked.when_full(WhenFull::DropNewest),
+        };
+        let mut subscription = bus.subscribe(asked).unwrap();
+        reading.push(tokio::spawn(async move {
+            let (mut last, mut total) = ([0; PUBLISHERS as usize], 0);
+            while let Some(delivery) = subscription.next().await {
+                match delivery {
+                    Delivery::Gap {
+                        missed: Missed::Exactly(missed),
+                    } => total += missed,
+                    Delivery::Gap { missed } => panic!("{missed:?}"),
+                    Delivery::Event(published) => {
+                        total += 1;
+                        let publisher = published.event().decode::<usize>().unwrap();
+                        let version = published.event().version().get();
+                        assert!(version > last[publisher], "{version} after {last:?}");
+                        last[publisher] = version;
+                    }
+                }
+            }
+            total
+        }));
     }
+    let published = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let publishing: Vec<_> = (0..PUBLISHERS)
+            .map(|publisher| {
+                let bus = &bus;
+                scope.spawn(move || {
+                    let actor_id = ActorId::new(format!("order-{publisher}")).unwrap();
+                    for version in 1..=EVENTS {
+                        let draft = EventDraft::new(&actor_id, "Changed", &publisher).unwrap();
+                        let event = draft.at(version.into()).unwrap();
+                        bus.publish_now(&SHOP, event).unwrap();
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            while !published.load(Ordering::SeqCst) {
+                let mut passing = bus.subscribe(Subscribe::to(&SHOP).capacity(1)).unwrap();
+                passing.next().now_or_never();
+            }
+        });
+        for publishing in publishing {
+            publishing.join().unwrap();
+        }
+        published.store(true, Ordering::SeqCst);
+    });
+    bus.stop();
+    for reading in reading {
+        assert_eq!(reading.await.unwrap(), u64::from(PUBLISHERS * EVENTS));
+    }
+}
+
+#[tokio::test]
+async fn what_all_have_taken_is_freed() {
+    let bus = EventBus::new();
+    let subscribe = || bus.subscribe(Subscribe::to(&SHOP)).unwrap();
+    let [mut quick, mut slow] = [subscribe(), subscribe()];
+    let sent = typed("order-1", "Large", 1);
+    let data = sent.data().to_bytes();
+    bus.publish(&SHOP, sent).await.unwrap();
+    drop(quick.next().await);
+    assert!(quick.next().now_or_never().is_none());
+    assert!(!data.is_unique());
+    drop(slow.next().await);
+    assert!(slow.next().now_or_never().is_none());
+    assert!(data.is_unique());
+    // The slowest may leave instead.
+    let sent = typed("order-1", "Large", 2);
+    let data = sent.data().to_bytes();
+    bus.publish(&SHOP, sent).await.unwrap();
+    drop(quick.next().await);
+    drop(slow);
+    assert!(quick.next().now_or_never().is_none());
+    assert!(data.is_unique());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aether_bus::{Delivery, Missed, Subscription};
+use aether_bus::{Delivery, Missed, Receipt, Subscription};
 use aether_core::{ActorId, Event, EventDraft, Namespace, Version};
 
 pub(crate) static SHOP: Namespace = Namespace::from_static("shop");
@@ -25,6 +25,13 @@ pub(crate) fn typed(actor_id: &str, event_type: &str, version: u32) -> Event {
 
 pub(crate) fn event(version: u32) -> Event {
     typed("order-1", "OrderChanged", version)
+}
+
+/// So many have it, and so many have missed something for it.
+pub(crate) fn receipt(queued: usize, behind: usize) -> Receipt {
+    let mut receipt = Receipt::default();
+    (receipt.queued, receipt.behind) = (queued, behind);
+    receipt
 }
 
 /// The next delivery, which is due.
