@@ -1,7 +1,7 @@
 //! Gaps of which a part has expired or was removed before it is filled.
 
 use aether_core::{FeedFilter, RecordedEvent, StoreError};
-use aether_store_jetstream::async_nats::jetstream;
+use aether_store_jetstream::async_nats::{self, jetstream};
 use aether_store_jetstream::{Gap, JetStreamStore, Retention, StoredSubscription};
 use futures_util::StreamExt as _;
 
@@ -10,8 +10,8 @@ use super::streams::republish;
 use crate::SECOND;
 use crate::support::frame::contains;
 use crate::support::hearing::{all_passing, events, filled, listening, next_event, next_gap};
-use crate::support::proxy::Proxy;
-use crate::support::{Streams, actor, eventually};
+use crate::support::proxy::{Action, Proxy};
+use crate::support::{Streams, actor, eventually, runtime};
 
 /// A store by this address, on a stream that republishes and can be purged.
 pub(super) async fn purgeable(streams: &Streams, url: &str) -> JetStreamStore {
@@ -32,10 +32,10 @@ async fn purge_up_to(store: &JetStreamStore, sequence: u64) {
 
 /// A listener from whom these messages are kept, and a store that knows of all.
 struct Kept {
-    _streams: Streams,
+    streams: Streams,
     direct: JetStreamStore,
     store: JetStreamStore,
-    _proxy: Proxy,
+    proxy: Proxy,
 }
 
 async fn kept(what: &str, lost: &'static [u64]) -> Kept {
@@ -45,9 +45,9 @@ async fn kept(what: &str, lost: &'static [u64]) -> Kept {
     keep(&proxy, lost);
     Kept {
         direct: streams.store().await,
-        _streams: streams,
+        streams,
         store,
-        _proxy: proxy,
+        proxy,
     }
 }
 
@@ -126,6 +126,39 @@ async fn what_of_a_gap_has_gone_is_reported_and_the_rest_is_given() {
     let (reason, rest) = left(&kept.store, gap).await;
     assert!(reason.contains("messages 1 to 4 have expired"), "{reason}");
     assert_eq!(rest, []);
+}
+
+/// More goes when it was just asked what is left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_while_a_gap_is_begun_to_be_filled_is_reported_and_the_rest_is_given() {
+    let kept = kept("heard-going", &[1, 2, 3]).await;
+    let (mut heard, _) = listening(&kept.store, FeedFilter::all()).await;
+    save(&kept.direct, "order-1", 1..=4).await;
+    let gap = next_gap(&mut heard).await;
+    let all = kept.all().await;
+    purge_up_to(&kept.direct, 2).await;
+    let (url, stream) = (kept.streams.url.clone(), kept.streams.base.clone());
+    let mut asked = 0;
+    kept.proxy.rule(move |published| {
+        asked += u32::from(published.subject.contains("STREAM.INFO"));
+        if asked == 2 {
+            // By whoever asks for the second time, before the server hears of it.
+            asked += 1;
+            let (url, stream) = (url.clone(), stream.clone());
+            let purge = std::thread::spawn(move || {
+                runtime().block_on(async {
+                    let client = async_nats::connect(&url).await.unwrap();
+                    let stream = jetstream::new(client).get_stream(&stream).await.unwrap();
+                    stream.purge().sequence(3).await.unwrap();
+                });
+            });
+            purge.join().unwrap();
+        }
+        Action::Pass
+    });
+    let (reason, rest) = left(&kept.store, gap).await;
+    assert!(reason.contains("messages 1 to 2 have expired"), "{reason}");
+    assert_eq!(rest, all[2..3]);
 }
 
 /// By age, and long after one began to listen.
