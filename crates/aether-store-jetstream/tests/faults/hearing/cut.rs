@@ -298,12 +298,14 @@ async fn a_server_that_is_killed_and_restarted_is_heard_again_and_what_was_misse
         .republish(true)
         .request_timeout(SECOND / 2)
         .deadline(SECOND);
-    let connect = async || {
+    let connect = async |config: &JetStreamConfig| {
         JetStreamStore::connect(server.url(), config.clone())
             .await
             .unwrap()
     };
-    let (writer, reader) = (connect().await, connect().await);
+    let writer = connect(&config).await;
+    // A gap may be begun to be filled when the server is killed once more.
+    let reader = connect(&config.clone().deadline(30 * SECOND)).await;
     let part = FeedFilter::all().category("load");
     let whole = Healed::start(&reader, FeedFilter::all(), By::Checkpoint).await;
     let parts = Healed::start(&reader, part.clone(), By::Gaps).await;
