@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use aether_bus::{Delivery, EventBus, NamespacePattern, Subscribe};
-use aether_core::{ActorId, Event, EventDraft, EventType, FeedFilter, Namespace, Version};
+use aether_core::{ActorId, Event, EventDraft, EventFilter, EventType, Namespace, Version};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, broadcast};
 
@@ -149,7 +149,7 @@ fn bus_pass(work: Work) -> Duration {
         for reader in 0..work.readers {
             let mut asked = Subscribe::to(&SHOP).capacity(CAPACITY);
             if work.is_filtered() {
-                asked = asked.only(FeedFilter::all().event_type(work.wanted(reader)));
+                asked = asked.only(EventFilter::all().event_type(work.wanted(reader)));
             }
             let (mut subscription, rounds) = (bus.subscribe(asked).unwrap(), rounds.clone());
             tokio::spawn(async move {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use aether_core::{ActorId, Event, EventType, FeedFilter, Namespace};
+use aether_core::{ActorId, Event, EventFilter, EventType, Namespace};
 use hashbrown::HashMap;
 
 use crate::pattern::{Part, SEPARATOR};
@@ -36,7 +36,7 @@ pub(crate) struct Ticket {
     id: u64,
     is_shared: bool,
     pattern: NamespacePattern,
-    filter: FeedFilter,
+    filter: EventFilter,
 }
 
 /// Where what comes for a subscription waits.
@@ -64,7 +64,7 @@ struct Group {
     unfiltered: Vec<Entry>,
     filtered: Option<Box<Filtered>>,
     /// Those of the entries that are shared, with their ids.
-    rings: Map<FeedFilter, (u64, Arc<Ring>)>,
+    rings: Map<EventFilter, (u64, Arc<Ring>)>,
     count: usize,
 }
 
@@ -80,7 +80,7 @@ struct Filtered {
 struct Entry {
     id: u64,
     target: Target,
-    filter: Option<Arc<FeedFilter>>,
+    filter: Option<Arc<EventFilter>>,
 }
 
 impl Index {
@@ -257,7 +257,7 @@ enum Shelf<'a> {
 
 impl<'a> Shelf<'a> {
     /// By what tells the most events apart.
-    fn of(filter: &'a FeedFilter) -> Self {
+    fn of(filter: &'a EventFilter) -> Self {
         let actors: Vec<_> = filter.actors().collect();
         let types: Vec<_> = filter.event_types().collect();
         let categories: Vec<_> = filter.categories().collect();
@@ -273,7 +273,7 @@ impl<'a> Shelf<'a> {
     }
 
     /// Whether that is all that the filter asks.
-    fn is_all_of(&self, filter: &FeedFilter) -> bool {
+    fn is_all_of(&self, filter: &EventFilter) -> bool {
         match self {
             Self::Unfiltered | Self::Categories(_) => true,
             Self::Types(_) => filter.categories().len() == 0,
@@ -284,7 +284,7 @@ impl<'a> Shelf<'a> {
 
 impl Group {
     /// The ring of those with this filter, and its id; with this one if it is new.
-    fn ring(&mut self, id: u64, filter: &FeedFilter) -> (u64, Arc<Ring>) {
+    fn ring(&mut self, id: u64, filter: &EventFilter) -> (u64, Arc<Ring>) {
         if let Some(there) = self.rings.get(filter) {
             return there.clone();
         }
@@ -294,7 +294,7 @@ impl Group {
         (id, ring)
     }
 
-    fn add(&mut self, id: u64, filter: &FeedFilter, target: Target) {
+    fn add(&mut self, id: u64, filter: &EventFilter, target: Target) {
         let shelf = Shelf::of(filter);
         let entry = Entry {
             id,

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use aether_core::{EventStored, FeedFilter, Namespace, PayloadError};
+use aether_core::{EventFilter, EventStored, Namespace, PayloadError};
 use futures_core::{FusedStream, Stream};
 
 use crate::{Bus, BusError, Delivery, Missed, Published, Subscribe, Subscription, SubscriptionEnd};
@@ -57,7 +57,7 @@ pub trait SubscribeStored: Bus {
             if asked.filter.event_types().len() > 0 {
                 return Err(BusError::TypesOfNotices);
             }
-            let filter: FeedFilter = asked.filter.clone().event_type(EventStored::EVENT_TYPE);
+            let filter: EventFilter = asked.filter.clone().event_type(EventStored::EVENT_TYPE);
             let subscription = self.subscribe(asked.only(filter)).await?;
             Ok(StoredNotices { subscription })
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aether_core::FeedFilter;
+use aether_core::EventFilter;
 
 use crate::NamespacePattern;
 
@@ -10,10 +10,10 @@ use crate::NamespacePattern;
 ///
 /// ```
 /// use aether_bus::{NamespacePattern, Subscribe, WhenFull};
-/// use aether_core::{EventType, FeedFilter};
+/// use aether_core::{EventType, EventFilter};
 ///
 /// let returns = Subscribe::to("shop.*".parse::<NamespacePattern>()?)
-///     .only(FeedFilter::all().category("order").event_type(EventType::new("OrderReturned")?))
+///     .only(EventFilter::all().category("order").event_type(EventType::new("OrderReturned")?))
 ///     .capacity(256)
 ///     .when_full(WhenFull::DropNewest);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -22,7 +22,7 @@ use crate::NamespacePattern;
 #[must_use = "it subscribes to nothing by itself"]
 pub struct Subscribe {
     pub(crate) pattern: NamespacePattern,
-    pub(crate) filter: FeedFilter,
+    pub(crate) filter: EventFilter,
     pub(crate) capacity: usize,
     pub(crate) when_full: WhenFull,
     pub(crate) waits: Duration,
@@ -52,7 +52,7 @@ impl Subscribe {
     pub fn to(namespaces: impl Into<NamespacePattern>) -> Self {
         Self {
             pattern: namespaces.into(),
-            filter: FeedFilter::all(),
+            filter: EventFilter::all(),
             capacity: Self::CAPACITY_DEFAULT,
             when_full: WhenFull::default(),
             waits: Duration::ZERO,
@@ -61,7 +61,7 @@ impl Subscribe {
 
     /// Only events that pass this filter. It is asked before anything is queued: what does not pass
     /// costs the subscriber nothing, and is in no gap.
-    pub fn only(mut self, filter: FeedFilter) -> Self {
+    pub fn only(mut self, filter: EventFilter) -> Self {
         self.filter = filter;
         self
     }

@@ -18,7 +18,7 @@ use aether_bus::{
     BusError, Delivery, EventBus, Missed, NamespacePattern, StoredDelivery, Subscribe,
     SubscribeStored as _, SubscriptionEnd, WhenFull,
 };
-use aether_core::{ActorId, EventDraft, EventStoreExt as _, EventStored, FeedFilter, Namespace};
+use aether_core::{ActorId, EventDraft, EventFilter, EventStoreExt as _, EventStored, Namespace};
 use aether_store_memory::MemoryStore;
 use futures_util::FutureExt as _;
 use support::{SHOP, Said, event, expect, namespace, receipt, typed, versions};
@@ -54,11 +54,14 @@ async fn subscribers_are_counted_by_namespace_and_by_pattern() {
     let pattern = |pattern: &str| pattern.parse::<NamespacePattern>().unwrap();
     let mut subscriptions = Vec::new();
     for (text, filter) in [
-        ("shop", FeedFilter::all()),
-        ("shop", FeedFilter::all().category("order").category("bill")),
-        ("shop.*", FeedFilter::all()),
-        (">", FeedFilter::all()),
-        ("*.eu", FeedFilter::all()),
+        ("shop", EventFilter::all()),
+        (
+            "shop",
+            EventFilter::all().category("order").category("bill"),
+        ),
+        ("shop.*", EventFilter::all()),
+        (">", EventFilter::all()),
+        ("*.eu", EventFilter::all()),
     ] {
         let asked = Subscribe::to(pattern(text)).only(filter);
         subscriptions.push(bus.subscribe(asked).unwrap());
@@ -392,7 +395,7 @@ async fn a_dropped_subscription_frees_what_waited_for_it() {
 async fn a_store_tells_the_bus_what_it_has_stored() {
     static STORED: Namespace = Namespace::from_static("orders");
     let bus = EventBus::new();
-    let orders = FeedFilter::all().category("order");
+    let orders = EventFilter::all().category("order");
     let asked = Subscribe::to(&STORED).only(orders);
     let mut stored = bus.subscribe_event_stored(asked.clone()).await.unwrap();
     let store = MemoryStore::builder()
@@ -421,7 +424,7 @@ async fn a_store_tells_the_bus_what_it_has_stored() {
     store.save_event(event(3)).await.unwrap();
     assert!(stored.next().await.is_none());
     assert_eq!(stored.end(), Some(SubscriptionEnd::Stopped));
-    let typed = FeedFilter::all().event_type("Paid".parse().unwrap());
+    let typed = EventFilter::all().event_type("Paid".parse().unwrap());
     let refused = bus.subscribe_event_stored(asked.only(typed)).await;
     assert_eq!(refused.unwrap_err(), BusError::TypesOfNotices);
 }

@@ -10,7 +10,7 @@
 mod support;
 
 use aether_bus::{EventBus, NamespacePattern, Subscribe, Subscription, WhenFull};
-use aether_core::{EventType, FeedFilter};
+use aether_core::{EventFilter, EventType};
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use support::{Said, namespace, said, typed};
@@ -60,8 +60,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 
 const FILTERS: usize = 6;
 
-fn filter(number: usize) -> FeedFilter {
-    let all = FeedFilter::all();
+fn filter(number: usize) -> EventFilter {
+    let all = EventFilter::all();
     let actor = |id: &str| aether_core::ActorId::new(id).unwrap();
     let event_type = |name: &str| EventType::new(name).unwrap();
     match number {
@@ -78,7 +78,7 @@ fn filter(number: usize) -> FeedFilter {
 struct Watched {
     subscription: Subscription,
     pattern: NamespacePattern,
-    filter: FeedFilter,
+    filter: EventFilter,
     due: std::collections::VecDeque<u64>,
     is_over: bool,
 }

@@ -1,12 +1,11 @@
 //! Everybody's events in one order: from history to live, without a seam.
 
-use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_core::Stream;
 
-use crate::{ActorId, Event, EventType, Position, RecordedEvent, StoreError};
+use crate::{EventFilter, Position, RecordedEvent, StoreError};
 
 /// The items of a feed as they come. It has no end of its own; it ends after an error that is not
 /// [`StoreError::Malformed`].
@@ -25,11 +24,11 @@ pub type FeedStream = Pin<Box<dyn Stream<Item = Result<FeedItem, StoreError>> + 
 ///     A slow reader slows itself only, and memory stays bounded.
 ///
 /// ```
-/// # use aether_core::{EventFeed, FeedFilter, FeedItem, FeedStart, StoreError};
+/// # use aether_core::{EventFeed, EventFilter, FeedItem, FeedStart, StoreError};
 /// # async fn example(store: &impl EventFeed) -> Result<(), StoreError> {
 /// use futures_util::StreamExt;
 ///
-/// let mut feed = store.feed(FeedStart::Beginning, FeedFilter::all().category("order"));
+/// let mut feed = store.feed(FeedStart::Beginning, EventFilter::all().category("order"));
 /// let mut checkpoint = None;
 /// while let Some(item) = feed.next().await {
 ///     match item? {
@@ -38,7 +37,7 @@ pub type FeedStream = Pin<Box<dyn Stream<Item = Result<FeedItem, StoreError>> + 
 ///     }
 /// }
 /// let resumed = checkpoint.map_or(FeedStart::Beginning, FeedStart::After);
-/// # let _ = store.feed(resumed, FeedFilter::all());
+/// # let _ = store.feed(resumed, EventFilter::all());
 /// # Ok(())
 /// # }
 /// ```
@@ -47,7 +46,7 @@ pub trait EventFeed: Send + Sync {
     ///
     /// The stream is `'static` and does nothing until it is polled; dropping it leaves nothing
     /// behind. A [`StoreError::PositionLost`] item says that it can't start from that place.
-    fn feed(&self, start: FeedStart, filter: FeedFilter) -> FeedStream;
+    fn feed(&self, start: FeedStart, filter: EventFilter) -> FeedStream;
 }
 
 /// Where a feed begins.
@@ -71,84 +70,11 @@ pub enum FeedItem {
     CaughtUp,
 }
 
-/// Which events a feed gives: those of any of the categories, any of the actors and any of the
-/// types, where a list that is empty lets everything pass.
-///
-/// Categories and actors are told apart where the events are kept. Types are told apart by the
-/// reader: every event of the other criteria travels to it first.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct FeedFilter {
-    categories: BTreeSet<Arc<str>>,
-    actors: BTreeSet<ActorId>,
-    types: BTreeSet<EventType>,
-}
-
-impl FeedFilter {
-    /// Everything passes.
-    #[must_use]
-    pub fn all() -> Self {
-        Self::default()
-    }
-
-    /// Also events of actors in this category ([`ActorId::category`]).
-    #[must_use]
-    pub fn category(mut self, category: &str) -> Self {
-        self.categories.insert(category.into());
-        self
-    }
-
-    /// Also events of this actor.
-    #[must_use]
-    pub fn actor(mut self, actor_id: ActorId) -> Self {
-        self.actors.insert(actor_id);
-        self
-    }
-
-    /// Also events of this type.
-    #[must_use]
-    pub fn event_type(mut self, event_type: EventType) -> Self {
-        self.types.insert(event_type);
-        self
-    }
-
-    /// The categories that pass; none means all.
-    #[must_use]
-    pub fn categories(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.categories.iter().map(|category| &**category)
-    }
-
-    /// The actors that pass; none means all.
-    #[must_use]
-    pub fn actors(&self) -> impl ExactSizeIterator<Item = &ActorId> {
-        self.actors.iter()
-    }
-
-    /// The types that pass; none means all.
-    #[must_use]
-    pub fn event_types(&self) -> impl ExactSizeIterator<Item = &EventType> {
-        self.types.iter()
-    }
-
-    /// Whether this event passes.
-    #[must_use]
-    pub fn passes(&self, event: &Event) -> bool {
-        fn in_or_all<T: Ord + ?Sized, B: Ord + std::borrow::Borrow<T>>(
-            set: &BTreeSet<B>,
-            item: &T,
-        ) -> bool {
-            set.is_empty() || set.contains(item)
-        }
-        in_or_all(&self.categories, event.actor_id().category())
-            && in_or_all(&self.actors, event.actor_id())
-            && in_or_all(&self.types, event.event_type())
-    }
-}
-
 /// Forwards a trait of the store family through a pointer.
 macro_rules! forward_event_feed {
     ($($pointer:ty),+) => {$(
         impl<S: EventFeed + ?Sized> EventFeed for $pointer {
-            fn feed(&self, start: FeedStart, filter: FeedFilter) -> FeedStream {
+            fn feed(&self, start: FeedStart, filter: EventFilter) -> FeedStream {
                 (**self).feed(start, filter)
             }
         }

@@ -40,7 +40,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use aether_core::{
-    Event, FeedFilter, FeedItem, FeedStart, FeedStream, RecordedEvent, ReplayError, StoreError,
+    Event, EventFilter, FeedItem, FeedStart, FeedStream, RecordedEvent, ReplayError, StoreError,
     Version,
 };
 use futures_util::StreamExt as _;
@@ -65,7 +65,7 @@ const BEGINNING_CHECKED_EVERY: Duration = Duration::from_secs(1);
 const END_CHECKED_EVERY: Duration = Duration::from_secs(30);
 
 /// The events of all actors from this place on that pass the filter.
-pub(crate) fn feed(store: Shared, start: FeedStart, filter: FeedFilter) -> FeedStream {
+pub(crate) fn feed(store: Shared, start: FeedStart, filter: EventFilter) -> FeedStream {
     // In a box, so that it is not moved around with each event.
     let feed = Box::new(Feed::new(store, start, filter));
     let items = futures_util::stream::unfold(feed, |mut feed| async {
@@ -78,7 +78,7 @@ pub(crate) fn feed(store: Shared, start: FeedStart, filter: FeedFilter) -> FeedS
 /// A feed while it is being read.
 struct Feed {
     store: Shared,
-    filter: FeedFilter,
+    filter: EventFilter,
     subjects: Subjects,
     patience: Patience,
     phase: Phase,
@@ -135,7 +135,7 @@ enum Phase {
 }
 
 impl Feed {
-    fn new(store: Shared, start: FeedStart, filter: FeedFilter) -> Self {
+    fn new(store: Shared, start: FeedStart, filter: EventFilter) -> Self {
         let (patience, backoff) = (store.ledger.patience(), store.ledger.patience());
         Self {
             subjects: Subjects::of(&filter, &store.ledger.names),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use aether_core::{
-    ActorId, ActorSnapshot, Appended, Commit, EventFeed, EventStore, EventStream, FeedFilter,
+    ActorId, ActorSnapshot, Appended, Commit, EventFeed, EventFilter, EventStore, EventStream,
     FeedStart, FeedStream, SnapshotSaved, SnapshotStore, StoreError, StoredNotifier, Version,
 };
 use async_nats::Client;
@@ -175,14 +175,14 @@ impl JetStreamStore {
     /// checkpoint on:
     ///
     /// ```no_run
-    /// # use aether_core::{FeedFilter, FeedStart, RecordedEvent, StoreError};
+    /// # use aether_core::{EventFilter, FeedStart, RecordedEvent, StoreError};
     /// # use aether_store_jetstream::JetStreamStore;
     /// use aether_store_jetstream::{Gap, Heard};
     /// use futures_util::StreamExt;
     ///
     /// # async fn handle(recorded: RecordedEvent) -> FeedStart { FeedStart::After(recorded.position()) }
     /// # async fn run(store: JetStreamStore) -> Result<(), StoreError> {
-    /// let filter = FeedFilter::all();
+    /// let filter = EventFilter::all();
     /// let mut checkpoint = FeedStart::Beginning; // or after the position of the last event
     /// let mut stored = store.subscribe_stored(filter.clone());
     /// while let Some(heard) = stored.next().await {
@@ -275,7 +275,7 @@ impl JetStreamStore {
     /// [`Heard::Gap`]: crate::Heard::Gap
     /// [`Heard::Foreign`]: crate::Heard::Foreign
     #[must_use]
-    pub fn subscribe_stored(&self, filter: FeedFilter) -> StoredSubscription {
+    pub fn subscribe_stored(&self, filter: EventFilter) -> StoredSubscription {
         subscription::subscribe(self.shared.clone(), filter)
     }
 
@@ -380,7 +380,7 @@ impl EventStore for JetStreamStore {
 }
 
 impl EventFeed for JetStreamStore {
-    fn feed(&self, start: FeedStart, filter: FeedFilter) -> FeedStream {
+    fn feed(&self, start: FeedStart, filter: EventFilter) -> FeedStream {
         feed::feed(self.shared.clone(), start, filter)
     }
 }

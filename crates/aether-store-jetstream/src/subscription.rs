@@ -35,7 +35,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use aether_core::{
-    ActorId, Event, FeedFilter, FeedStart, Position, RecordedEvent, ReplayError, StoreError,
+    ActorId, Event, EventFilter, FeedStart, Position, RecordedEvent, ReplayError, StoreError,
 };
 use async_nats::Message;
 use futures_util::stream::{self, Stream, StreamExt as _};
@@ -96,11 +96,11 @@ pub struct Gap {
     pub before: Position,
     /// What was missed passes this filter: the subscription's own, or of one actor where only
     /// that one's events are known to be missing.
-    pub filter: FeedFilter,
+    pub filter: EventFilter,
 }
 
 /// Listens to what is stored and passes the filter.
-pub(crate) fn subscribe(store: Shared, filter: FeedFilter) -> StoredSubscription {
+pub(crate) fn subscribe(store: Shared, filter: EventFilter) -> StoredSubscription {
     // In a box, so that it is not moved around with each event.
     let listener = Box::new(Listener::new(store, filter));
     let items = stream::unfold(listener, |mut listener| async {
@@ -113,7 +113,7 @@ pub(crate) fn subscribe(store: Shared, filter: FeedFilter) -> StoredSubscription
 /// A subscription while it is being read.
 struct Listener {
     store: Shared,
-    filter: FeedFilter,
+    filter: EventFilter,
     ground: Ground,
     phase: Phase,
     /// What is to be passed on next.
@@ -153,7 +153,7 @@ struct Listening {
 }
 
 impl Listener {
-    fn new(store: Shared, filter: FeedFilter) -> Self {
+    fn new(store: Shared, filter: EventFilter) -> Self {
         Self {
             ground: Ground::new(store.clone(), ACTION),
             store,
@@ -359,14 +359,14 @@ impl Listener {
     }
 
     /// What passes the filter of this actor's events.
-    fn filter_of(&self, actor: ActorId) -> FeedFilter {
-        let filter = FeedFilter::all().actor(actor);
+    fn filter_of(&self, actor: ActorId) -> EventFilter {
+        let filter = EventFilter::all().actor(actor);
         let types = self.filter.event_types().cloned();
-        types.fold(filter, FeedFilter::event_type)
+        types.fold(filter, EventFilter::event_type)
     }
 
     /// Says that something was missed since this start, and before the message with this sequence.
-    fn missed(&mut self, start: FeedStart, before: u64, filter: FeedFilter) {
+    fn missed(&mut self, start: FeedStart, before: u64, filter: EventFilter) {
         let gap = Gap {
             start,
             before: in_front(self.store.ledger.incarnation, before),

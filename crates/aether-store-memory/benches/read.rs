@@ -12,7 +12,9 @@
 
 mod support;
 
-use aether_core::{EventFeed, EventStore, EventStoreExt, FeedFilter, FeedItem, FeedStart, Version};
+use aether_core::{
+    EventFeed, EventFilter, EventStore, EventStoreExt, FeedItem, FeedStart, Version,
+};
 use aether_store_memory::MemoryStore;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::StreamExt;
@@ -61,7 +63,7 @@ fn feed(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1_000 + OTHERS as u64));
     group.bench_function("11,000 events to CaughtUp", |b| {
         b.iter(|| {
-            let feed = store.feed(FeedStart::Beginning, FeedFilter::all());
+            let feed = store.feed(FeedStart::Beginning, EventFilter::all());
             let events =
                 feed.take_while(|item| std::future::ready(!matches!(item, Ok(FeedItem::CaughtUp))));
             assert_eq!(ready(events.count()), 1_000 + OTHERS);

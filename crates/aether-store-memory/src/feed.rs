@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use aether_core::{
-    EventFeed, FeedFilter, FeedItem, FeedStart, FeedStream, Position, RecordedEvent, StoreError,
+    EventFeed, EventFilter, FeedItem, FeedStart, FeedStream, Position, RecordedEvent, StoreError,
 };
 use futures_util::stream;
 
@@ -28,7 +28,7 @@ use crate::store::Inner;
 const PAGE_EVENTS: u64 = 1_024;
 
 impl EventFeed for MemoryStore {
-    fn feed(&self, start: FeedStart, filter: FeedFilter) -> FeedStream {
+    fn feed(&self, start: FeedStart, filter: EventFilter) -> FeedStream {
         let state = State::NotStarted(start);
         let reader = Reader {
             inner: Arc::clone(self.inner()),
@@ -56,7 +56,7 @@ enum State {
 
 struct Reader {
     inner: Arc<Inner>,
-    filter: FeedFilter,
+    filter: EventFilter,
     /// Events that were read and not yet given.
     page: VecDeque<RecordedEvent>,
 }

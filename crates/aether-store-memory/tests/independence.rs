@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use aether_core::{
-    ActorId, BroadcastError, Event, EventBroadcaster, EventDraft, EventFeed, EventStoreExt,
-    FeedFilter, FeedItem, FeedStart, Namespace, Version,
+    ActorId, BroadcastError, Event, EventBroadcaster, EventDraft, EventFeed, EventFilter,
+    EventStoreExt, FeedItem, FeedStart, Namespace, Version,
 };
 use aether_store_memory::MemoryStore;
 use futures_util::StreamExt;
@@ -85,7 +85,7 @@ fn saves_of_other_actors_go_on_while_the_broadcaster_is_stuck_with_one() {
 #[test]
 fn a_feed_that_waits_is_woken_by_a_save_on_another_thread_and_needs_no_runtime() {
     let store = MemoryStore::new();
-    let mut feed = store.feed(FeedStart::Now, FeedFilter::all());
+    let mut feed = store.feed(FeedStart::Now, EventFilter::all());
     assert!(matches!(
         poll_once(feed.next()),
         Poll::Ready(Some(Ok(FeedItem::CaughtUp)))
@@ -119,7 +119,7 @@ fn a_filter_that_passes_nothing_does_not_keep_the_thread_for_the_whole_backlog()
         assert!(poll_once(store.save_event(event("other", version))).is_ready());
     }
     let wanted = ActorId::new("wanted").unwrap();
-    let mut feed = store.feed(FeedStart::Beginning, FeedFilter::all().actor(wanted));
+    let mut feed = store.feed(FeedStart::Beginning, EventFilter::all().actor(wanted));
     let mut next = feed.next();
     let polls = (1..).find(|_| match poll_once(&mut next) {
         Poll::Ready(item) => {
@@ -166,7 +166,7 @@ fn feeds_read_while_many_threads_append_give_each_event_once_and_in_order() {
         }
         let readers: Vec<_> = (0..2)
             .map(|_| {
-                let mut feed = store.feed(FeedStart::Beginning, FeedFilter::all());
+                let mut feed = store.feed(FeedStart::Beginning, EventFilter::all());
                 scope.spawn(move || {
                     let mut sequences = Vec::new();
                     while sequences.len() < (THREADS * EVENTS) as usize {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aether_core::{
     ActorId, ActorSnapshot, Appended, Commit, DynEventStore, DynSnapshotStore, EventFeed,
-    EventStore, EventStream, FeedFilter, FeedStart, FeedStream, SnapshotSaved, SnapshotStore,
+    EventFilter, EventStore, EventStream, FeedStart, FeedStream, SnapshotSaved, SnapshotStore,
     StoreError, Version,
 };
 
@@ -65,7 +65,7 @@ impl<S: SnapshotStore> SnapshotStore for Boxed<S> {
 }
 
 impl<S: EventFeed> EventFeed for Boxed<S> {
-    fn feed(&self, start: FeedStart, filter: FeedFilter) -> FeedStream {
+    fn feed(&self, start: FeedStart, filter: EventFilter) -> FeedStream {
         let store: &dyn EventFeed = &*self.0;
         store.feed(start, filter)
     }

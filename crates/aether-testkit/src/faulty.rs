@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aether_core::{
-    ActorId, ActorSnapshot, Appended, Commit, EventFeed, EventStore, EventStream, FeedFilter,
+    ActorId, ActorSnapshot, Appended, Commit, EventFeed, EventFilter, EventStore, EventStream,
     FeedStart, FeedStream, Indeterminate, SnapshotSaved, SnapshotStore, StoreError, Version,
 };
 use futures_util::stream::{self, Stream, StreamExt};
@@ -270,7 +270,7 @@ impl<S: SnapshotStore> SnapshotStore for Faulty<S> {
 }
 
 impl<S: EventFeed> EventFeed for Faulty<S> {
-    fn feed(&self, start: FeedStart, filter: FeedFilter) -> FeedStream {
+    fn feed(&self, start: FeedStart, filter: EventFilter) -> FeedStream {
         Box::pin(self.stream("follow the feed", self.store.feed(start, filter)))
     }
 }

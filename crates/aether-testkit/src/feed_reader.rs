@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aether_core::{
-    ActorId, Event, EventFeed, FeedFilter, FeedItem, FeedStart, FeedStream, Position,
+    ActorId, Event, EventFeed, EventFilter, FeedItem, FeedStart, FeedStream, Position,
     RecordedEvent, StoreError, StoreErrorKind, Version,
 };
 use futures_util::StreamExt;
@@ -22,7 +22,7 @@ impl<'a, B: StoreBuilder> Reader<'a, B> {
         context: &'a Context<B>,
         store: &impl EventFeed,
         start: FeedStart,
-        filter: FeedFilter,
+        filter: EventFilter,
     ) -> Self {
         let stream = store.feed(start, filter);
         Self { context, stream }
@@ -143,7 +143,7 @@ pub(crate) async fn is_lost<B: StoreBuilder<Store: EventFeed>>(
         context,
         store,
         FeedStart::After(position),
-        FeedFilter::all(),
+        EventFilter::all(),
     );
     let item = feed.item().await?;
     let what = format!("a feed after {position}, from which none can start");

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use aether_core::{
-    ActorId, ActorSnapshot, Appended, Commit, CommitContent, EventFeed, EventStore, EventStream,
-    FeedFilter, FeedItem, FeedStart, FeedStream, Position, SnapshotSaved, SnapshotStore,
+    ActorId, ActorSnapshot, Appended, Commit, CommitContent, EventFeed, EventFilter, EventStore,
+    EventStream, FeedItem, FeedStart, FeedStream, Position, SnapshotSaved, SnapshotStore,
     StoreError, Version,
 };
 use futures_util::stream::{self, StreamExt};
@@ -168,7 +168,7 @@ impl<S: SnapshotStore> SnapshotStore for Resolving<S> {
 }
 
 impl<S: EventFeed + 'static> EventFeed for Resolving<S> {
-    fn feed(&self, start: FeedStart, filter: FeedFilter) -> FeedStream {
+    fn feed(&self, start: FeedStart, filter: EventFilter) -> FeedStream {
         let follow = Follow {
             stream: self.0.feed(start, filter.clone()),
             store: Arc::clone(&self.0),
@@ -189,7 +189,7 @@ struct Follow<S> {
     store: Arc<S>,
     /// After the last event that was given.
     start: FeedStart,
-    filter: FeedFilter,
+    filter: EventFilter,
     stream: FeedStream,
     caught_up: bool,
     reported: Option<Position>,

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use aether::{
-    ActorId, Event, EventDraft, EventFeed, EventId, EventStore, EventStoreExt, FeedFilter,
+    ActorId, Event, EventDraft, EventFeed, EventFilter, EventId, EventStore, EventStoreExt,
     FeedItem, FeedStart, MemoryStore, Position, StoreError, SystemClock, Version,
 };
 use futures_util::StreamExt as _;
@@ -81,7 +81,7 @@ impl ReadModel {
         store: &impl EventFeed,
         mut is_enough: impl FnMut(&Self, &FeedItem) -> bool,
     ) -> Result<(), Box<dyn Error>> {
-        let orders = || FeedFilter::all().category("order");
+        let orders = || EventFilter::all().category("order");
         let mut feed = store.feed(self.start(), orders());
         while let Some(item) = feed.next().await {
             match item {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aether_bus::{
     Bus as _, BusError, Delivery, NamespacePattern, Subscribe, SubscriptionEnd, WhenFull,
 };
-use aether_core::{ActorId, EventBroadcaster as _, EventType, FeedFilter};
+use aether_core::{ActorId, EventBroadcaster as _, EventFilter, EventType};
 
 use crate::Transport;
 use crate::support::{SHOP, Said, event, expect, namespace, next, strange_names, typed, versions};
@@ -114,8 +114,8 @@ pub(crate) async fn what_a_filter_does_not_let_pass_is_neither_given_nor_missed(
     let (here, there) = (transport.node().await, transport.node().await);
     let event_type = |name: &str| EventType::new(name).unwrap();
     let actor = |id: &str| ActorId::new(id).unwrap();
-    let all = FeedFilter::all;
-    let rows: [(FeedFilter, &[u64]); 7] = [
+    let all = EventFilter::all;
+    let rows: [(EventFilter, &[u64]); 7] = [
         (all().event_type(event_type("Paid")), &[2, 4]),
         (all().category("order"), &[1, 2]),
         (all().actor(actor("bill-1")), &[3, 4]),

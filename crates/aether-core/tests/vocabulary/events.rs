@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aether_core::{
     ActorId, ActorSnapshot, Appended, BroadcastError, Clock, CommandId, Event, EventBroadcaster,
-    EventDraft, EventId, EventStored, EventType, FeedFilter, FixedClock, InvalidEvent,
+    EventDraft, EventFilter, EventId, EventStored, EventType, FixedClock, InvalidEvent,
     InvalidMetadata, InvalidText, Metadata, Namespace, Payload, PayloadError, Position,
     RecordedEvent, SystemClock, Timestamp, Version, WireForm,
 };
@@ -333,8 +333,8 @@ fn a_recorded_event_is_an_event_and_its_place() {
 
 #[test]
 fn a_filter_without_criteria_lets_everything_pass() {
-    let filter = FeedFilter::all();
-    assert_eq!(filter, FeedFilter::default());
+    let filter = EventFilter::all();
+    assert_eq!(filter, EventFilter::default());
     assert!(filter.passes(&event(1)));
     assert_eq!(
         (
@@ -355,19 +355,19 @@ fn a_filter_is_any_of_each_criterion_and_all_of_the_criteria() {
             .unwrap()
     };
     let typed = |name| EventType::new(name).unwrap();
-    let orders = FeedFilter::all().category("order");
+    let orders = EventFilter::all().category("order");
     let orders_and_carts = orders.clone().category("cart");
-    let two = FeedFilter::all()
+    let two = EventFilter::all()
         .actor(actor("order-1"))
         .actor(actor("cart-1"));
-    let placed = FeedFilter::all()
+    let placed = EventFilter::all()
         .event_type(typed("Placed"))
         .event_type(typed("Paid"));
     let all = orders_and_carts
         .clone()
         .actor(actor("order-1"))
         .event_type(typed("Placed"));
-    let never = FeedFilter::all().category("order").actor(actor("cart-1"));
+    let never = EventFilter::all().category("order").actor(actor("cart-1"));
     for (filter, passing) in [
         (&orders, [true, false, true, false]),
         (&orders_and_carts, [true, true, true, false]),

@@ -38,7 +38,7 @@ fn every_public_type_is_send_sync_and_owns_what_it_has() {
         EventStored,
         EventType,
         ExpectedVersion,
-        FeedFilter,
+        EventFilter,
         FeedItem,
         FeedStart,
         FixedClock,

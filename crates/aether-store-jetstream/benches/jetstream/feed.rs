@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use aether_core::{EventFeed as _, EventStoreExt as _, FeedFilter, FeedItem, FeedStart};
+use aether_core::{EventFeed as _, EventFilter, EventStoreExt as _, FeedItem, FeedStart};
 use aether_store_jetstream::JetStreamStore;
 use aether_store_jetstream::async_nats;
 use async_nats::jetstream::consumer::{DeliverPolicy, pull, push};
@@ -39,7 +39,7 @@ pub async fn catch_up(world: &World) -> Vec<Row> {
     for _ in 0..PASSES {
         pulled.push(world.meter.pass(events, pull_all(&stream, events)).await);
         let work = async {
-            let mut feed = store.feed(FeedStart::Beginning, FeedFilter::all());
+            let mut feed = store.feed(FeedStart::Beginning, EventFilter::all());
             let mut given = 0;
             while let Some(Ok(FeedItem::Event(_))) = feed.next().await {
                 given += 1;
@@ -105,7 +105,7 @@ pub async fn live(world: &World) -> Vec<Row> {
         mut our_acked_99,
     ] = [(); 4].map(|()| Passes::new(""));
     for _ in 0..world.passes {
-        let mut feed = store.feed(FeedStart::Now, FeedFilter::all());
+        let mut feed = store.feed(FeedStart::Now, EventFilter::all());
         let caught_up = feed.next().await.expect("an item").expect("caught up");
         assert_eq!(caught_up, FeedItem::CaughtUp);
         let (seen, arrivals) = mpsc::unbounded_channel();

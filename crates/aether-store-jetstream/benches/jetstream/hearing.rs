@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use aether_core::{
-    ActorId, EventFeed as _, EventStore as _, EventStoreExt as _, FeedFilter, FeedItem, FeedStart,
+    ActorId, EventFeed as _, EventFilter, EventStore as _, EventStoreExt as _, FeedItem, FeedStart,
 };
 use aether_store_jetstream::{Heard, JetStreamConfig, JetStreamStore, async_nats};
 use futures_util::StreamExt as _;
@@ -73,7 +73,7 @@ impl Listener {
 
     /// By a subscription, once it listens.
     async fn to(store: &JetStreamStore) -> Self {
-        let mut stored = store.subscribe_stored(FeedFilter::all());
+        let mut stored = store.subscribe_stored(EventFilter::all());
         let first = stored.next().await.expect("an item").expect("listening");
         assert!(matches!(first, Heard::Listening { .. }));
         Self::new(async move |heard| {
@@ -104,7 +104,7 @@ impl Listener {
 
     /// By a live feed.
     async fn feed(store: &JetStreamStore) -> Self {
-        let mut feed = store.feed(FeedStart::Now, FeedFilter::all());
+        let mut feed = store.feed(FeedStart::Now, EventFilter::all());
         let first = feed.next().await.expect("an item").expect("caught up");
         assert_eq!(first, FeedItem::CaughtUp);
         Self::new(async move |heard| {

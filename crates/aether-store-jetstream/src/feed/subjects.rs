@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aether_core::FeedFilter;
+use aether_core::EventFilter;
 
 use crate::names::Names;
 
@@ -21,7 +21,7 @@ pub(crate) enum Subjects {
 }
 
 impl Subjects {
-    pub(crate) fn of(filter: &FeedFilter, names: &Names) -> Self {
+    pub(crate) fn of(filter: &EventFilter, names: &Names) -> Self {
         let categories: BTreeSet<&str> = filter.categories().collect();
         let any = categories.is_empty();
         let subjects: BTreeSet<String> = if filter.actors().len() > 0 {
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    fn of(filter: &FeedFilter) -> Subjects {
+    fn of(filter: &EventFilter) -> Subjects {
         Subjects::of(filter, &Names::new("s", None))
     }
 
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn categories_and_actors_are_subjects() {
-        let all = FeedFilter::all;
+        let all = EventFilter::all;
         assert_eq!(of(&all()), Subjects::All);
         let typed = all().event_type(aether_core::EventType::from_static("Happened"));
         assert_eq!(of(&typed), Subjects::All);
@@ -103,13 +103,13 @@ mod tests {
 
     #[test]
     fn actors_of_other_categories_do_not_pass() {
-        let both = FeedFilter::all().category("order");
+        let both = EventFilter::all().category("order");
         let both = both.actor(actor("order-1")).actor(actor("account-1"));
         assert_eq!(of(&both), only(&["s.events.order.order-1"]));
-        assert_eq!(of(&FeedFilter::all().category("")), Subjects::None);
-        let named = FeedFilter::all().category("").category("order");
+        assert_eq!(of(&EventFilter::all().category("")), Subjects::None);
+        let named = EventFilter::all().category("").category("order");
         assert_eq!(of(&named), only(&["s.events.order.*"]));
-        let none = FeedFilter::all().category("account");
+        let none = EventFilter::all().category("account");
         assert_eq!(of(&none.actor(actor("order-1"))), Subjects::None);
     }
 
@@ -117,12 +117,12 @@ mod tests {
     fn a_message_is_given_where_its_subject_is_one_of_them() {
         let (order, account) = ("s.events.order.order-1", "s.events.account.account-1");
         let rows = [
-            (FeedFilter::all(), [true, true]),
-            (FeedFilter::all().category(""), [false, false]),
-            (FeedFilter::all().category("order"), [true, false]),
-            (FeedFilter::all().category("ord"), [false, false]),
-            (FeedFilter::all().actor(actor("order-1")), [true, false]),
-            (FeedFilter::all().actor(actor("order-12")), [false, false]),
+            (EventFilter::all(), [true, true]),
+            (EventFilter::all().category(""), [false, false]),
+            (EventFilter::all().category("order"), [true, false]),
+            (EventFilter::all().category("ord"), [false, false]),
+            (EventFilter::all().actor(actor("order-1")), [true, false]),
+            (EventFilter::all().actor(actor("order-12")), [false, false]),
         ];
         for (filter, expected) in rows {
             let subjects = of(&filter);
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn too_many_actors_are_told_apart_by_category_and_too_many_categories_not_at_all() {
-        let mut filter = FeedFilter::all();
+        let mut filter = EventFilter::all();
         for n in 0..SUBJECTS_MAX {
             filter = filter.actor(actor(&format!("order-{n}")));
         }
@@ -142,7 +142,7 @@ mod tests {
         let expected = only(&["s.events.account.*", "s.events.order.*"]);
         assert_eq!(of(&filter), expected);
 
-        let mut filter = FeedFilter::all();
+        let mut filter = EventFilter::all();
         for n in 0..=SUBJECTS_MAX {
             filter = filter.category(&format!("c{n}"));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aether_core::{ActorId, FeedFilter};
+use aether_core::{ActorId, EventFilter};
 
 use crate::names::Names;
 
@@ -31,7 +31,7 @@ impl Scope {
     /// The client keeps what comes on two subscriptions apart, and their order is lost: so two
     /// categories are listened to as everything. So are two actors, also of one category: of that
     /// a gap shows only at the same actor's next commit, and whoever names actors is to miss none.
-    pub(super) fn of(filter: &FeedFilter, names: &Names) -> Option<Self> {
+    pub(super) fn of(filter: &EventFilter, names: &Names) -> Option<Self> {
         let any = filter.categories().next().is_none();
         // No actor has a category without a name.
         let named = filter.categories().filter(|name| !name.is_empty());
@@ -75,7 +75,7 @@ impl Scope {
 }
 
 /// Whether what is stored on this subject may pass the filter, whatever is in it.
-pub(super) fn may_pass(filter: &FeedFilter, names: &Names, subject: &str) -> bool {
+pub(super) fn may_pass(filter: &EventFilter, names: &Names, subject: &str) -> bool {
     let is_in = |category| {
         let subjects = names.category_subjects(category);
         subject.starts_with(subjects.trim_end_matches('*'))
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_narrowest_subject_on_which_all_comes_that_passes() {
-        let all = FeedFilter::all;
+        let all = EventFilter::all;
         let actor = |id: &str| ActorId::new(id).unwrap();
         let (one, two) = (actor("order-1.5"), actor("order-2"));
         let other = actor("account-1");
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_on_a_subject_that_does_not_pass_is_nobodys_concern() {
-        let all = FeedFilter::all;
+        let all = EventFilter::all;
         let actor = |id: &str| ActorId::new(id).unwrap();
         let one = all().actor(actor("order-1")).actor(actor("account-1"));
         // Whether it passes on the subject of an order, of an invoice, and of another order.

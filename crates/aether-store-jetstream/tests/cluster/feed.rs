@@ -1,7 +1,7 @@
 //! Feeds and replays while the stream's leader is paused or killed, and where a follower lags.
 
 use aether_core::{
-    EventFeed as _, EventStore as _, EventStoreExt as _, FeedFilter, FeedStart, Version,
+    EventFeed as _, EventFilter, EventStore as _, EventStoreExt as _, FeedStart, Version,
 };
 use aether_store_jetstream::{JetStreamConfig, JetStreamStore};
 
@@ -122,7 +122,7 @@ async fn a_consumer_whose_creation_was_not_heard_of_is_asked_for_again() {
     let store = JetStreamStore::connect(&proxy.url, config).await.unwrap();
     let id = actor("order-1");
     store.save_event(event(&id, 1)).await.unwrap();
-    for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+    for filter in [EventFilter::all(), EventFilter::all().category("order")] {
         let mut lost = 0;
         proxy.sift(move |frame| {
             let said = frame

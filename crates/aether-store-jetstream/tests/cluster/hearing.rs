@@ -1,6 +1,6 @@
 //! What is heard while the stream's leader is paused or killed.
 
-use aether_core::{EventDraft, EventStoreExt as _, FeedFilter};
+use aether_core::{EventDraft, EventFilter, EventStoreExt as _};
 use aether_store_jetstream::{JetStreamConfig, JetStreamStore};
 
 use crate::SECOND;
@@ -20,7 +20,7 @@ async fn what_is_heard_and_what_is_filled_are_everything_though_leaders_are_kill
         .deadline(30 * SECOND);
     let stores = Stores::connect(&cluster, &config).await;
     let stream = stores.stores[0].events_stream().to_owned();
-    let (all, part) = (FeedFilter::all(), FeedFilter::all().category("load"));
+    let (all, part) = (EventFilter::all(), EventFilter::all().category("load"));
     let (mut whole, mut parts) = (Vec::new(), Vec::new());
     for store in &stores.stores {
         whole.push(Healed::start(store, all.clone(), By::Checkpoint).await);

@@ -9,7 +9,7 @@ mod slow;
 mod streams;
 
 use aether_core::{
-    EventStore as _, EventStoreExt as _, EventType, FeedFilter, FeedStart, Namespace, Position,
+    EventFilter, EventStore as _, EventStoreExt as _, EventType, FeedStart, Namespace, Position,
     RecordedEvent, StoreError,
 };
 use aether_store_jetstream::{Gap, JetStreamConfig, JetStreamStore};
@@ -47,7 +47,7 @@ async fn all_commits_are_heard_in_order_with_the_positions_of_the_feed() {
     let (store, others) = (sending_store(&streams).await, streams.store().await);
     save(&others, 2).await;
     let before = everything(&store).await;
-    let (mut heard, from) = listening(&store, FeedFilter::all()).await;
+    let (mut heard, from) = listening(&store, EventFilter::all()).await;
     assert!(before.iter().all(|recorded| recorded.position() < from));
     for (round, writer) in [&store, &others].into_iter().enumerate() {
         let id = actor(&format!("late-{round}"));
@@ -69,12 +69,12 @@ async fn ids_that_trap_the_careless_are_heard_each_as_its_own() {
     streams.namespaces.push(namespace.clone());
     let config = streams.config().namespace(namespace).republish(true);
     let store = streams.store_with(config).await;
-    let (mut everybodys, _) = listening(&store, FeedFilter::all()).await;
+    let (mut everybodys, _) = listening(&store, EventFilter::all()).await;
     let ids = trap_ids();
     let mut own = Vec::new();
     let mut categories = Vec::new();
     for id in &ids {
-        let filter = FeedFilter::all();
+        let filter = EventFilter::all();
         own.push(listening(&store, filter.clone().actor(id.clone())).await.0);
         categories.push(listening(&store, filter.category(id.category())).await.0);
     }
@@ -101,7 +101,7 @@ async fn ids_that_trap_the_careless_are_heard_each_as_its_own() {
 async fn what_passes_the_filter_is_heard_and_nothing_else() {
     let streams = Streams::new("heard-filter");
     let store = sending_store(&streams).await;
-    let all = FeedFilter::all;
+    let all = EventFilter::all;
     let filters = [
         all(),
         all().category("order"),
@@ -141,7 +141,7 @@ async fn the_past_and_what_is_heard_are_everything_without_a_seam() {
     let streams = Streams::new("heard-seam");
     let store = sending_store(&streams).await;
     save(&store, 3).await;
-    let all = FeedFilter::all();
+    let all = EventFilter::all();
     let writer = tokio::spawn({
         let store = store.clone();
         async move {
@@ -172,7 +172,7 @@ async fn any_stretch_of_the_feed_can_be_asked_for_and_has_an_end() {
     let streams = Streams::new("heard-stretch");
     let store = sending_store(&streams).await;
     save(&store, 4).await;
-    let filter = FeedFilter::all();
+    let filter = EventFilter::all();
     let all = all_passing(&store, filter.clone()).await;
     for (first, last) in [(0, 1), (3, 9), (5, 6), (10, all.len() - 1)] {
         let start = FeedStart::After(all[first].position());
@@ -218,7 +218,7 @@ async fn a_hole_that_is_not_over_where_the_gap_is_is_reported_by_its_fill() {
     for version in 1..=6 {
         store.save_event(event(&id, version)).await.unwrap();
     }
-    let all = all_passing(&store, FeedFilter::all()).await;
+    let all = all_passing(&store, EventFilter::all()).await;
     let stream = streams::jetstream_of(&store);
     let stream = stream.get_stream(&streams.base).await.unwrap();
     for sequence in 3..=5 {
@@ -229,7 +229,7 @@ async fn a_hole_that_is_not_over_where_the_gap_is_is_reported_by_its_fill() {
         let gap = Gap {
             start: FeedStart::After(first),
             before: Position::new(first.incarnation(), before, 0),
-            filter: FeedFilter::all(),
+            filter: EventFilter::all(),
         };
         let items: Vec<_> = store.fill(gap).collect().await;
         assert_eq!(items.len(), 1 + reports, "{before}: {items:?}");
@@ -262,8 +262,8 @@ async fn nothing_is_left_on_the_server_when_a_subscription_is_dropped() {
         told["num_subscriptions"].as_u64().unwrap()
     };
     let before = subscriptions().await;
-    let (mut heard, _) = listening(&store, FeedFilter::all()).await;
-    let part = FeedFilter::all().category("order");
+    let (mut heard, _) = listening(&store, EventFilter::all()).await;
+    let part = EventFilter::all().category("order");
     let (other, _) = listening(&store, part).await;
     assert_eq!(subscriptions().await, before + 2);
     store.save_event(event(&actor("order-1"), 1)).await.unwrap();
@@ -274,5 +274,5 @@ async fn nothing_is_left_on_the_server_when_a_subscription_is_dropped() {
     })
     .await;
     // What is not polled asks for nothing.
-    drop(store.subscribe_stored(FeedFilter::all()));
+    drop(store.subscribe_stored(EventFilter::all()));
 }

@@ -1,6 +1,6 @@
 //! Who hears what is stored, who may not, and how a stream that is there is made to send it.
 
-use aether_core::{EventStoreExt as _, FeedFilter, FeedStart, StoreErrorKind};
+use aether_core::{EventFilter, EventStoreExt as _, FeedStart, StoreErrorKind};
 use aether_store_jetstream::async_nats::jetstream;
 use aether_store_jetstream::async_nats::jetstream::stream::Republish;
 use aether_store_jetstream::{Gap, JetStreamConfig, JetStreamStore, Retention};
@@ -29,9 +29,9 @@ async fn services_and_readers_hear_what_is_stored_and_nobody_else_can_be_heard_t
         let past = event(&id, 1);
         writes.save_event(past.clone()).await.unwrap();
         for filter in [
-            FeedFilter::all(),
-            FeedFilter::all().category("order"),
-            FeedFilter::all().actor(id.clone()),
+            EventFilter::all(),
+            EventFilter::all().category("order"),
+            EventFilter::all().actor(id.clone()),
         ] {
             let version = writes.get_events(&id, 1.into()).await.unwrap().len() + 1;
             let (mut one, _) = listening(&writes, filter.clone()).await;
@@ -68,9 +68,9 @@ async fn who_may_not_listen_is_told_so() {
     let setup = setup.connect_with(server.url(), SETUP.options());
     let setup = setup.await.unwrap();
     for filter in [
-        FeedFilter::all(),
-        FeedFilter::all().category("order"),
-        FeedFilter::all().actor(actor("order-1")),
+        EventFilter::all(),
+        EventFilter::all().category("order"),
+        EventFilter::all().actor(actor("order-1")),
     ] {
         let error = end_of(&mut setup.subscribe_stored(filter)).await;
         assert_eq!(error.kind(), StoreErrorKind::PermissionDenied, "{error}");
@@ -107,7 +107,7 @@ async fn a_stream_that_is_there_is_made_to_send_as_the_guide_says() {
     // By who had connected before, and by who asks for it.
     let asking = streams.store_with(streams.config().republish(true)).await;
     for (version, listener) in [(2, &store), (3, &asking)] {
-        let (mut heard, _) = listening(listener, FeedFilter::all()).await;
+        let (mut heard, _) = listening(listener, EventFilter::all()).await;
         let saved = event(&id, version);
         store.save_event(saved.clone()).await.unwrap();
         assert_eq!(next_event(&mut heard).await.event(), &saved);

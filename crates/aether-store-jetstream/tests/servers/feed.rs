@@ -1,7 +1,7 @@
 //! A feed, and a replay, while the server is killed, loses its tail, or can't read what it has.
 
 use aether_core::{
-    EventFeed as _, EventStore as _, EventStoreExt as _, FeedFilter, FeedStart, FeedStream,
+    EventFeed as _, EventFilter, EventStore as _, EventStoreExt as _, FeedStart, FeedStream,
     StoreError, StoreErrorKind as Kind, Version,
 };
 use aether_store_jetstream::{JetStreamConfig, JetStreamStore};
@@ -24,7 +24,7 @@ async fn feeds_give_each_event_once_though_the_server_is_killed_again_and_again(
     let connect = async |config| JetStreamStore::connect(server.url(), config).await.unwrap();
     let stores = [connect(config.clone()).await, connect(config.clone()).await];
     let early = Watched::start(all_of(&stores[0]));
-    let filtered = FeedFilter::all().actor(actor("load-1"));
+    let filtered = EventFilter::all().actor(actor("load-1"));
     let filtered = Watched::start(stores[1].feed(FeedStart::Beginning, filtered));
     let mut load = Load::start(&stores, &Plan::new(7));
     let mut late = Vec::new();
@@ -125,7 +125,7 @@ async fn a_lost_tail_whose_sequences_were_used_again_is_the_end_of_feeds_that_ha
     // What was not lost can be gone on from, and what was can't.
     for (n, recorded) in seen.iter().enumerate() {
         let start = FeedStart::After(recorded.position());
-        let mut resumed = others.feed(start, FeedFilter::all());
+        let mut resumed = others.feed(start, EventFilter::all());
         if n < 3 {
             let (rest, _) = until_caught_up(&mut resumed).await;
             assert_eq!(rest.len(), 8 - n);
@@ -153,7 +153,7 @@ async fn a_feed_gives_what_is_left_after_a_lost_tail_and_what_comes_then() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_the_server_can_not_read_any_more_is_reported_by_a_feed() {
     const MARK: &str = "here is the damage";
-    for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+    for filter in [EventFilter::all(), EventFilter::all().category("order")] {
         let mut server = Server::start().await;
         let store = JetStreamStore::connect(server.url(), patient_config("rotten")).await;
         let store = store.unwrap();
@@ -214,7 +214,7 @@ async fn without_the_end(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_filtered_feed_does_not_pass_over_what_took_the_place_of_a_lost_tail() {
     let (_server, others, mut feed) = without_the_end(5, 20, async |store| {
-        let orders = FeedFilter::all().category("order");
+        let orders = EventFilter::all().category("order");
         let mut feed = store.feed(FeedStart::Beginning, orders);
         until_caught_up(&mut feed).await;
         // It has been told that there is nothing else for it up to the end.
@@ -237,7 +237,7 @@ async fn a_filtered_feed_does_not_pass_over_what_took_the_place_of_a_lost_tail()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_feed_from_now_notices_a_lost_tail() {
     let (_server, others, mut feed) = without_the_end(5, 20, async |store| {
-        let mut feed = store.feed(FeedStart::Now, FeedFilter::all());
+        let mut feed = store.feed(FeedStart::Now, EventFilter::all());
         until_caught_up(&mut feed).await;
         drop(tokio::time::timeout(SECOND / 10, feed.next()).await);
         feed

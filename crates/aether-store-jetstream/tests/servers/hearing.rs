@@ -1,6 +1,6 @@
 //! What is heard of a server that comes back without its newest messages.
 
-use aether_core::{EventStoreExt as _, FeedFilter, StoreError};
+use aether_core::{EventFilter, EventStoreExt as _, StoreError};
 use aether_store_jetstream::JetStreamStore;
 
 use crate::files::Copy;
@@ -23,7 +23,7 @@ async fn a_lost_tail_ends_a_subscription_that_has_heard_it_or_has_begun_behind_i
         (0, 6, "another message is in the place"),
     ];
     for (heard, written, said) in rows {
-        for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+        for filter in [EventFilter::all(), EventFilter::all().category("order")] {
             let mut server = Server::start().await;
             let config = patient_config("lost-heard").republish(true);
             let connect = async || JetStreamStore::connect(server.url(), config.clone()).await;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use aether_core::{
-    ActorId, EventFeed as _, EventStoreExt as _, FeedFilter, FeedItem, FeedStart, FeedStream,
+    ActorId, EventFeed as _, EventFilter, EventStoreExt as _, FeedItem, FeedStart, FeedStream,
     RecordedEvent, StoreError, Version,
 };
 use aether_store_jetstream::JetStreamStore;
@@ -16,7 +16,7 @@ use super::eventually;
 
 /// The whole feed of a store.
 pub(crate) fn all_of(store: &JetStreamStore) -> FeedStream {
-    store.feed(FeedStart::Beginning, FeedFilter::all())
+    store.feed(FeedStart::Beginning, EventFilter::all())
 }
 
 /// What a feed gives until it has caught up: events, and reports of what can't be read.

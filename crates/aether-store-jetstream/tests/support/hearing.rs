@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aether_core::{
-    ActorId, EventFeed as _, FeedFilter, FeedStart, Position, RecordedEvent, StoreError,
+    ActorId, EventFeed as _, EventFilter, FeedStart, Position, RecordedEvent, StoreError,
 };
 use aether_store_jetstream::{Gap, Heard, JetStreamStore, StoredSubscription};
 use futures_util::StreamExt as _;
@@ -32,7 +32,7 @@ pub(crate) async fn next(subscription: &mut StoredSubscription) -> Result<Heard,
 /// A subscription that listens already, and the place from which on it does.
 pub(crate) async fn listening(
     store: &JetStreamStore,
-    filter: FeedFilter,
+    filter: EventFilter,
 ) -> (StoredSubscription, Position) {
     let mut subscription = store.subscribe_stored(filter);
     match next(&mut subscription).await.unwrap() {
@@ -118,7 +118,7 @@ pub(crate) struct Healed {
 impl Healed {
     /// Reads it, from the very first event on, until it is stopped; fails at the first error.
     /// Returns once it listens.
-    pub(crate) async fn start(store: &JetStreamStore, filter: FeedFilter, by: By) -> Self {
+    pub(crate) async fn start(store: &JetStreamStore, filter: EventFilter, by: By) -> Self {
         Self::with(store, store, filter, by).await
     }
 
@@ -126,7 +126,7 @@ impl Healed {
     pub(crate) async fn with(
         listens: &JetStreamStore,
         fills: &JetStreamStore,
-        filter: FeedFilter,
+        filter: EventFilter,
         by: By,
     ) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -190,7 +190,7 @@ impl Healed {
 
     /// That it has exactly what the store has of this, which nobody writes to any more: in the
     /// order of the feed.
-    pub(crate) async fn has_all_of(self, store: &JetStreamStore, filter: FeedFilter) {
+    pub(crate) async fn has_all_of(self, store: &JetStreamStore, filter: EventFilter) {
         let all = all_passing(store, filter).await;
         self.has(all.len()).await;
         self.reading.abort();
@@ -199,7 +199,7 @@ impl Healed {
     }
 
     /// The same, in each actor's own order.
-    pub(crate) async fn has_each_actors_of(self, store: &JetStreamStore, filter: FeedFilter) {
+    pub(crate) async fn has_each_actors_of(self, store: &JetStreamStore, filter: EventFilter) {
         let all = all_passing(store, filter).await;
         self.has(all.len()).await;
         self.reading.abort();
@@ -219,7 +219,7 @@ fn by_actor(events: &[RecordedEvent]) -> HashMap<&ActorId, Vec<&RecordedEvent>> 
 }
 
 /// All events of a store that pass, by the feed.
-pub(crate) async fn all_passing(store: &JetStreamStore, filter: FeedFilter) -> Vec<RecordedEvent> {
+pub(crate) async fn all_passing(store: &JetStreamStore, filter: EventFilter) -> Vec<RecordedEvent> {
     let mut feed = store.feed(FeedStart::Beginning, filter);
     let (events, reports) = until_caught_up(&mut feed).await;
     assert!(reports.is_empty(), "{reports:?}");

@@ -1,7 +1,7 @@
 //! Clause 9: what can't be read is reported, wherever it is.
 
 use aether_core::{
-    ActorId, Event, EventFeed, EventStore, EventStoreExt, FeedFilter, FeedItem, FeedStart,
+    ActorId, Event, EventFeed, EventFilter, EventStore, EventStoreExt, FeedItem, FeedStart,
     RecordedEvent, ReplayError, RestoreExt, SnapshotStore, StoreError, StoreErrorKind, Version,
 };
 use futures_util::StreamExt;
@@ -195,7 +195,7 @@ where
     let store = context.store().await?;
     let actor_id = actor("order-1");
     let good = plant(context, &*store, &actor_id, vec![1, 2], vec![4, 5]).await?;
-    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, FeedFilter::all());
+    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, EventFilter::all());
     let (before, error, after) = around_the_report(&mut feed).await?;
     let seen: Vec<Event> = before
         .iter()
@@ -214,7 +214,7 @@ where
     let start = before
         .last()
         .map_or(FeedStart::Beginning, |r| FeedStart::After(r.position()));
-    let mut resumed = Reader::new(context, &*store, start, FeedFilter::all());
+    let mut resumed = Reader::new(context, &*store, start, EventFilter::all());
     let (before, _, after_again) = around_the_report(&mut resumed).await?;
     check::equal("what comes before the report, resumed", &before.len(), &0)?;
     check::equal("what follows it, resumed", &(after_again == after), &true)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aether_core::{
-    Event, EventDraft, EventFeed, EventStore, EventStoreExt, FeedFilter, FeedStart, Position,
+    Event, EventDraft, EventFeed, EventFilter, EventStore, EventStoreExt, FeedStart, Position,
     RecordedEvent, StoreError, Version,
 };
 use futures_util::StreamExt;
@@ -21,7 +21,7 @@ where
 {
     let store = context.store().await?;
     let stored = some_history(&*store).await?;
-    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, FeedFilter::all());
+    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, EventFilter::all());
     let seen = feed.until_caught_up().await?;
     each_once(&seen, &stored)
 }
@@ -33,9 +33,9 @@ where
     B: StoreBuilder<Store: EventFeed>,
 {
     let store = context.store().await?;
-    let category = FeedFilter::all().category("order");
+    let category = EventFilter::all().category("order");
     for start in [FeedStart::Beginning, FeedStart::Now] {
-        for filter in [FeedFilter::all(), category.clone()] {
+        for filter in [EventFilter::all(), category.clone()] {
             let mut feed = Reader::new(context, &*store, start, filter);
             each_once(&feed.until_caught_up().await?, &[])?;
         }
@@ -61,12 +61,12 @@ where
         store.append(commit(&offered)).await?;
         stored.extend(offered);
     }
-    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, FeedFilter::all());
+    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, EventFilter::all());
     let seen = feed.until_caught_up().await?;
     each_once(&seen, &stored)?;
     // And from inside the largest commit.
     let start = FeedStart::After(seen[1_200].position());
-    let mut feed = Reader::new(context, &*store, start, FeedFilter::all());
+    let mut feed = Reader::new(context, &*store, start, EventFilter::all());
     let rest = feed.until_caught_up().await?;
     check::equal(
         "the rest of a long history",
@@ -88,7 +88,7 @@ where
         let answer = store.append(commit(&events(&actor_id, versions))).await?;
         answered.insert(answer.version(), answer.position());
     }
-    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, FeedFilter::all());
+    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, EventFilter::all());
     let seen = feed.until_caught_up().await?;
     let read: Vec<_> = store.events(&actor_id, Version::ZERO).collect().await;
     let read: Vec<RecordedEvent> = read.into_iter().collect::<Result<_, StoreError>>()?;
@@ -111,7 +111,7 @@ where
 {
     let store = context.store().await?;
     let stored = some_history(&*store).await?;
-    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, FeedFilter::all());
+    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, EventFilter::all());
     let all = feed.until_caught_up().await?;
     each_once(&all, &stored)?;
     // Also inside a commit and after the very last; saved as text; by another process.
@@ -120,7 +120,7 @@ where
         let saved = checkpoint.position().to_string();
         let start = FeedStart::After(saved.parse::<Position>()?);
         for handle in [&store, &other] {
-            let mut feed = Reader::new(context, &**handle, start, FeedFilter::all());
+            let mut feed = Reader::new(context, &**handle, start, EventFilter::all());
             let rest = feed.until_caught_up().await?;
             resumed(index, &rest, &all)?;
         }
@@ -136,9 +136,9 @@ where
 {
     let store = context.store().await?;
     some_history(&*store).await?;
-    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, FeedFilter::all());
+    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, EventFilter::all());
     let all = feed.until_caught_up().await?;
-    let filter = FeedFilter::all().category("order");
+    let filter = EventFilter::all().category("order");
     // A checkpoint may be that of an event which the filter does not let pass.
     for (index, checkpoint) in all.iter().enumerate() {
         let start = FeedStart::After(checkpoint.position());
@@ -179,7 +179,7 @@ where
     let drafts = commit_of_drafts(&drafts(&actor_id, 2));
     stored.extend(store.append(drafts.clone()).await?.into_numbered());
     store.append(drafts).await?;
-    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, FeedFilter::all());
+    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, EventFilter::all());
     each_once(&feed.until_caught_up().await?, &stored)
 }
 
@@ -219,10 +219,10 @@ where
     let store = context.store().await?;
     some_history(&*store).await?;
     for filter in [
-        FeedFilter::all().category("nothing"),
-        FeedFilter::all().actor(actor("nobody")),
-        FeedFilter::all().event_type(aether_core::EventType::from_static("Never")),
-        FeedFilter::all()
+        EventFilter::all().category("nothing"),
+        EventFilter::all().actor(actor("nobody")),
+        EventFilter::all().event_type(aether_core::EventType::from_static("Never")),
+        EventFilter::all()
             .category("account")
             .actor(actor("order-1")),
     ] {
@@ -280,7 +280,7 @@ fn resumed(index: usize, rest: &[RecordedEvent], all: &[RecordedEvent]) -> Outco
     check::equal(what, &of(rest), &of(&all[index + 1..]))
 }
 
-fn passed(filter: &FeedFilter, seen: &[RecordedEvent], stored: &[Event]) -> Outcome {
+fn passed(filter: &EventFilter, seen: &[RecordedEvent], stored: &[Event]) -> Outcome {
     let passing: Vec<Event> = stored
         .iter()
         .filter(|event| filter.passes(event))
@@ -339,8 +339,8 @@ async fn append_typed<S: EventStore>(
     Ok(events)
 }
 
-fn some_filters() -> Result<Vec<FeedFilter>, Failure> {
-    let all = FeedFilter::all;
+fn some_filters() -> Result<Vec<EventFilter>, Failure> {
+    let all = EventFilter::all;
     let (odd, even) = (
         aether_core::EventType::new("Odd")?,
         aether_core::EventType::new("Even")?,

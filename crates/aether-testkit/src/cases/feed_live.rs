@@ -1,7 +1,7 @@
 //! Clause 13: what a feed delivers while events are being stored.
 
 use aether_core::{Event, RecordedEvent};
-use aether_core::{EventFeed, EventStore, EventStoreExt, FeedFilter, FeedItem, FeedStart};
+use aether_core::{EventFeed, EventFilter, EventStore, EventStoreExt, FeedItem, FeedStart};
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 
@@ -18,7 +18,7 @@ where
 {
     let store = context.store().await?;
     let mut stored = some_history(&*store).await?;
-    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, FeedFilter::all());
+    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, EventFilter::all());
     let mut seen = feed.until_caught_up().await?;
     // One at a time, each awaited; and several behind one another.
     for _ in 0..context.effort().rounds {
@@ -61,7 +61,7 @@ where
     let mut feeds = Vec::new();
     for _ in 0..3 {
         feeds.push((
-            Reader::new(context, &*store, FeedStart::Beginning, FeedFilter::all()),
+            Reader::new(context, &*store, FeedStart::Beginning, EventFilter::all()),
             vec![],
         ));
         for (feed, seen) in &mut feeds {
@@ -95,7 +95,7 @@ where
 {
     let store = context.store().await?;
     let other = context.reopen().await?;
-    let mut live = Reader::new(context, &*store, FeedStart::Beginning, FeedFilter::all());
+    let mut live = Reader::new(context, &*store, FeedStart::Beginning, EventFilter::all());
     live.until_caught_up().await?;
     let writers = (0..context.effort().writers).map(|writer| {
         let store = if writer % 2 == 0 {
@@ -117,7 +117,7 @@ where
     }
     each_once(&seen_live, &stored)?;
     for handle in [&store, &context.reopen().await?] {
-        let mut feed = Reader::new(context, &**handle, FeedStart::Beginning, FeedFilter::all());
+        let mut feed = Reader::new(context, &**handle, FeedStart::Beginning, EventFilter::all());
         let seen = feed.until_caught_up().await?;
         let same = seen == seen_live;
         check::equal(
@@ -138,7 +138,7 @@ where
     let store = context.store().await?;
     some_history(&*store).await?;
     let actor_id = actor("order-9");
-    let mut feed = Reader::new(context, &*store, FeedStart::Now, FeedFilter::all());
+    let mut feed = Reader::new(context, &*store, FeedStart::Now, EventFilter::all());
     // Now is when it is polled for the first time.
     store.save_event(event(&actor_id, 1)).await?;
     each_once(&feed.until_caught_up().await?, &[])?;
@@ -165,7 +165,7 @@ where
         .position();
     for version in 3..=6_u32 {
         let start = FeedStart::After(checkpoint);
-        let mut feed = Reader::new(context, &*store, start, FeedFilter::all());
+        let mut feed = Reader::new(context, &*store, start, EventFilter::all());
         each_once(&feed.until_caught_up().await?, &[])?;
         let next = event(&actor_id, version);
         store.save_event(next.clone()).await?;
@@ -187,7 +187,7 @@ where
     let actor_id = actor("order-1");
     let stored = events(&actor_id, [1, 2, 3, 4]);
     other.append(commit(&stored[..2])).await?;
-    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, FeedFilter::all());
+    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, EventFilter::all());
     let mut seen = feed.until_caught_up().await?;
     other.append(commit(&stored[2..])).await?;
     seen.push(feed.event().await?);
@@ -203,7 +203,7 @@ where
     let actor_id = actor("order-1");
     let mut stored = events(&actor_id, [1, 2]);
     store.append(commit(&stored)).await?;
-    let mut paused = Reader::new(context, &*store, FeedStart::Beginning, FeedFilter::all());
+    let mut paused = Reader::new(context, &*store, FeedStart::Beginning, EventFilter::all());
     let mut seen = vec![paused.event().await?];
     // Far more than any reader would take in advance.
     for first in (3..3_000_u32).step_by(500) {
@@ -232,7 +232,7 @@ where
     let actor_id = actor("order-9");
     let there = stored.len();
     for taken in [0, 1, 4, there, there + 1] {
-        let mut feed = store.feed(FeedStart::Beginning, FeedFilter::all());
+        let mut feed = store.feed(FeedStart::Beginning, EventFilter::all());
         for _ in 0..taken {
             context
                 .in_time("the next item of a feed", feed.next())
@@ -254,7 +254,7 @@ where
                 .await??,
         );
     }
-    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, FeedFilter::all());
+    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, EventFilter::all());
     each_once(&feed.until_caught_up().await?, &stored)
 }
 

@@ -1,7 +1,7 @@
 //! Clause 14: what holds where the beginning of a store has expired.
 
 use aether_core::{
-    EventFeed, EventStore, EventStoreExt, ExpectedVersion, FeedFilter, FeedStart, Position,
+    EventFeed, EventFilter, EventStore, EventStoreExt, ExpectedVersion, FeedStart, Position,
     RestoreExt, SnapshotStore, StoreError, StoreErrorKind, Version,
 };
 
@@ -196,12 +196,12 @@ where
     }
     expire(context, positions[0]).await?;
     let survivors = stored[1..].concat();
-    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, FeedFilter::all());
+    let mut feed = Reader::new(context, &*store, FeedStart::Beginning, EventFilter::all());
     let mut seen = feed.until_caught_up().await?;
     each_once(&seen, &survivors)?;
     for (index, checkpoint) in seen.clone().iter().enumerate() {
         let start = FeedStart::After(checkpoint.position());
-        let mut resumed = Reader::new(context, &*store, start, FeedFilter::all());
+        let mut resumed = Reader::new(context, &*store, start, EventFilter::all());
         each_once(&resumed.until_caught_up().await?, &survivors[index + 1..])?;
     }
     let next = store.append_next([draft(&ours)]).await?;

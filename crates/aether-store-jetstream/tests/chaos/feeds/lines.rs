@@ -1,6 +1,6 @@
 //! What a worker writes down of its feeds: in blocks, so that the log stays small.
 
-use aether_core::{FeedFilter, RecordedEvent};
+use aether_core::{EventFilter, RecordedEvent};
 use serde::{Deserialize, Serialize};
 
 use crate::log::{Offered, digest};
@@ -89,8 +89,8 @@ pub(crate) enum End {
 }
 
 impl Wanted {
-    pub(crate) fn filter(&self) -> FeedFilter {
-        let filter = FeedFilter::all();
+    pub(crate) fn filter(&self) -> EventFilter {
+        let filter = EventFilter::all();
         let filter = self.categories.iter().fold(filter, |f, c| f.category(c));
         let filter = self.actors.iter().fold(filter, |f, actor| {
             f.actor(actor.as_str().try_into().unwrap())

@@ -1,7 +1,7 @@
 //! What can't be read, or should not be there, is reported in its place, and the feed goes on.
 
 use aether_core::{
-    Event, EventFeed as _, EventStore as _, EventStoreExt as _, FeedFilter, FeedItem, FeedStart,
+    Event, EventFeed as _, EventFilter, EventStore as _, EventStoreExt as _, FeedItem, FeedStart,
     StoreError, Version, WireForm,
 };
 use aether_store_jetstream::JetStreamStore;
@@ -67,7 +67,7 @@ async fn messages_that_went_from_the_middle_are_reported_where_they_are_missing(
         assert!(reason.contains(part), "{reason}");
     }
     // With a filter the sequences say nothing; the commits do.
-    let mut feed = store.feed(FeedStart::Beginning, FeedFilter::all().category("account"));
+    let mut feed = store.feed(FeedStart::Beginning, EventFilter::all().category("account"));
     let (seen, errors) = until_caught_up(&mut feed).await;
     assert_eq!(seen.len(), 8);
     assert_eq!(reports(&errors).len(), 1, "{errors:?}");
@@ -113,7 +113,7 @@ async fn what_the_leader_still_has_is_given_and_is_no_hole() {
 
 #[tokio::test]
 async fn a_hole_at_the_end_does_not_keep_a_feed_from_having_caught_up() {
-    for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+    for filter in [EventFilter::all(), EventFilter::all().category("order")] {
         let streams = Streams::new("feed-end");
         let store = deletable(&streams).await;
         let id = actor("order-1");
@@ -126,7 +126,7 @@ async fn a_hole_at_the_end_does_not_keep_a_feed_from_having_caught_up() {
         let mut feed = store.feed(FeedStart::Beginning, filter.clone());
         let (seen, errors) = until_caught_up(&mut feed).await;
         assert_eq!(seen.len(), 3);
-        let everything = filter == FeedFilter::all();
+        let everything = filter == EventFilter::all();
         assert_eq!(errors.len(), usize::from(everything), "{errors:?}");
         store.save_event(event(&actor("order-2"), 1)).await.unwrap();
         next_event(&mut feed).await;
@@ -216,14 +216,14 @@ async fn what_is_not_a_commit_is_reported_as_a_read_reports_it_and_the_rest_is_g
     let StoreError::Malformed(report) = &errors[1] else {
         panic!("{:?}", errors[1]);
     };
-    let mut feed = store.feed(FeedStart::After(report.position), FeedFilter::all());
+    let mut feed = store.feed(FeedStart::After(report.position), EventFilter::all());
     let (_, again) = until_caught_up(&mut feed).await;
     assert_eq!(reports(&again)[0].0, report.position.sequence());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn headers_that_are_none_do_not_keep_a_feed_from_going_on() {
-    for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+    for filter in [EventFilter::all(), EventFilter::all().category("order")] {
         let streams = Streams::new("feed-headers");
         let store = streams
             .store_with(streams.config().request_timeout(SECOND / 5))
@@ -244,7 +244,7 @@ async fn headers_that_are_none_do_not_keep_a_feed_from_going_on() {
         let connects = connects_of(&store);
         let mut feed = store.feed(FeedStart::Beginning, filter.clone());
         let (seen, errors) = until_caught_up(&mut feed).await;
-        let passing = if filter == FeedFilter::all() { 8 } else { 4 };
+        let passing = if filter == EventFilter::all() { 8 } else { 4 };
         assert_eq!(seen.len(), passing, "{filter:?}");
         assert_eq!(reports(&errors).len(), 1, "{errors:?}");
         assert_eq!(reports(&errors)[0].0, 5);

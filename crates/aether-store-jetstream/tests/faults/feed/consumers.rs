@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use aether_core::{
-    ActorId, EventFeed as _, EventStore as _, EventStoreExt as _, FeedFilter, FeedItem, FeedStart,
+    ActorId, EventFeed as _, EventFilter, EventStore as _, EventStoreExt as _, FeedItem, FeedStart,
     FeedStream, Version,
 };
 use aether_store_jetstream::async_nats::jetstream;
@@ -37,7 +37,7 @@ async fn a_feed_that_is_dropped_at_any_point_leaves_no_consumer() {
     // While it begins, and while it waits.
     for micros in (0..4_000).step_by(100) {
         for start in [FeedStart::Beginning, FeedStart::Now] {
-            let mut feed = store.feed(start, FeedFilter::all().category("order"));
+            let mut feed = store.feed(start, EventFilter::all().category("order"));
             let limit = Duration::from_micros(micros);
             drop(tokio::time::timeout(limit, feed.next()).await);
         }

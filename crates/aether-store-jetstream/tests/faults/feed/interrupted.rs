@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use aether_core::{
-    EventFeed as _, EventStoreExt as _, FeedFilter, FeedItem, FeedStart, StoreErrorKind as Kind,
+    EventFeed as _, EventFilter, EventStoreExt as _, FeedItem, FeedStart, StoreErrorKind as Kind,
 };
 use aether_store_jetstream::async_nats::jetstream;
 use aether_store_jetstream::{JetStreamStore, async_nats};
@@ -28,7 +28,7 @@ async fn a_feed_goes_on_where_it_was_when_the_connection_is_cut() {
     let behind = behind_a_proxy("feed-cut", 10 * SECOND).await;
     fill(&behind.direct, 3_000).await;
     let all = everything(&behind.direct).await;
-    for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+    for filter in [EventFilter::all(), EventFilter::all().category("order")] {
         let mut feed = behind.store.feed(FeedStart::Beginning, filter.clone());
         let mut seen = Vec::new();
         loop {
@@ -257,7 +257,7 @@ async fn an_old_leader_is_not_the_end_of_a_feed_that_has_begun() {
 async fn answers_of_two_servers_do_not_make_a_feed_pass_over_an_event() {
     let behind = behind_a_proxy("feed-between", 10 * SECOND).await;
     let store = behind.fresh_replicated().await;
-    let filter = FeedFilter::all().category("account").category("order");
+    let filter = EventFilter::all().category("account").category("order");
     let mut feed = store.feed(FeedStart::Now, filter);
     until_caught_up(&mut feed).await;
     let outdated = Arc::new(AtomicUsize::new(0));
@@ -387,7 +387,7 @@ async fn without_hurry(
         counted.fetch_add(usize::from(is_made), Ordering::SeqCst);
         spoil(published)
     });
-    let mut feed = behind.store.feed(FeedStart::Now, FeedFilter::all());
+    let mut feed = behind.store.feed(FeedStart::Now, EventFilter::all());
     until_caught_up(&mut feed).await;
     let waiting = tokio::time::timeout(2 * SECOND, feed.next()).await;
     assert!(waiting.is_err(), "{waiting:?}");
@@ -503,7 +503,7 @@ async fn a_feed_begins_though_the_stream_stays_behind_what_this_process_knows() 
     let mut feed = all_of(&store);
     let first = next_event(&mut feed).await;
     assert_eq!(first.position(), positions[0]);
-    let mut feed = store.feed(FeedStart::After(positions[2]), FeedFilter::all());
+    let mut feed = store.feed(FeedStart::After(positions[2]), EventFilter::all());
     let error = end_of(&mut feed).await;
     assert_eq!(error.kind(), Kind::PositionLost, "{error}");
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aether_core::{
-    ActorId, EventFeed as _, EventStoreExt as _, FeedFilter, FeedItem, FeedStart, Position,
+    ActorId, EventFeed as _, EventFilter, EventStoreExt as _, FeedItem, FeedStart, Position,
     StoreError, StoreErrorKind as Kind,
 };
 use aether_store_jetstream::JetStreamStore;
@@ -43,7 +43,7 @@ async fn purge_up_to(store: &JetStreamStore, sequence: u64) {
 }
 
 fn after(store: &JetStreamStore, position: Position) -> aether_core::FeedStream {
-    store.feed(FeedStart::After(position), FeedFilter::all())
+    store.feed(FeedStart::After(position), EventFilter::all())
 }
 
 fn lost(error: &StoreError) -> (Position, &str) {
@@ -105,7 +105,7 @@ async fn a_checkpoint_below_the_first_message_that_is_left_is_refused() {
 #[tokio::test]
 async fn a_stream_purged_while_a_feed_reads_it_is_the_feeds_end() {
     let ids = [actor("order-1"), actor("account-1")];
-    for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+    for filter in [EventFilter::all(), EventFilter::all().category("order")] {
         let streams = Streams::new("feed-purged");
         let store = purgeable(&streams, &ids, 5).await;
         let mut feed = store.feed(FeedStart::Beginning, filter.clone());
@@ -128,7 +128,7 @@ async fn a_stream_purged_while_a_feed_reads_it_is_the_feeds_end() {
 #[tokio::test]
 async fn a_purge_under_a_consumer_is_noticed_with_a_filter_and_without() {
     let ids = [actor("order-1"), actor("account-1")];
-    for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+    for filter in [EventFilter::all(), EventFilter::all().category("order")] {
         let streams = Streams::new("feed-moved");
         let store = purgeable(&streams, &ids, 600).await;
         // Large enough that not all has been asked for when the first is read.
@@ -205,7 +205,7 @@ async fn what_did_not_pass_and_goes_while_a_feed_goes_on_is_not_missing() {
     let proxy = Proxy::before(&streams.url).await;
     let config = streams.config().request_timeout(SECOND / 5);
     let store = JetStreamStore::connect(&proxy.url, config).await.unwrap();
-    let filter = FeedFilter::all().category("order");
+    let filter = EventFilter::all().category("order");
     let mut feed = store.feed(FeedStart::Now, filter);
     until_caught_up(&mut feed).await;
     save(&direct, &[actor("account-1")], 1..=100).await;
@@ -245,7 +245,7 @@ async fn a_purge_right_after_a_feed_began_is_noticed_with_a_filter() {
         .collect()
         .await;
     assert!(saves.iter().all(Result::is_ok));
-    let filter = FeedFilter::all().category("order");
+    let filter = EventFilter::all().category("order");
     let mut feed = store.feed(FeedStart::Beginning, filter);
     next_event(&mut feed).await;
     purge_up_to(&store, 3_800).await;
@@ -255,7 +255,7 @@ async fn a_purge_right_after_a_feed_began_is_noticed_with_a_filter() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_while_a_feed_from_the_beginning_begins_is_not_missing() {
-    for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+    for filter in [EventFilter::all(), EventFilter::all().category("order")] {
         let behind = behind_a_proxy("feed-edge", 10 * SECOND).await;
         drop(behind.direct);
         let client = behind.streams.client().await;
@@ -284,7 +284,7 @@ async fn what_goes_while_a_feed_from_the_beginning_begins_is_not_missing() {
         let mut feed = store.feed(FeedStart::Beginning, filter.clone());
         let (seen, errors) = until_caught_up(&mut feed).await;
         assert!(errors.is_empty(), "{errors:?}");
-        let passing = if filter == FeedFilter::all() { 6 } else { 3 };
+        let passing = if filter == EventFilter::all() { 6 } else { 3 };
         assert_eq!(seen.len(), passing, "{filter:?}");
     }
 }
@@ -332,7 +332,7 @@ async fn a_feed_does_not_begin_before_what_another_one_of_its_process_has_given(
         let state = r#""state":{"messages":1,"bytes":1,"first_seq":1,"last_seq":1}"#;
         Action::Answer(format!(r#"{{"created":"{created}",{state}}}"#))
     });
-    let mut feed = store.feed(FeedStart::Now, FeedFilter::all());
+    let mut feed = store.feed(FeedStart::Now, EventFilter::all());
     assert_eq!(feed.next().await.unwrap().unwrap(), FeedItem::CaughtUp);
     save(&behind.direct, &ids, 4..=4).await;
     let first = next_event(&mut feed).await;

@@ -1,6 +1,6 @@
 //! A listener to whom nothing comes any more, on a connection that lives.
 
-use aether_core::{EventStoreExt as _, FeedFilter, StoreErrorKind as Kind};
+use aether_core::{EventFilter, EventStoreExt as _, StoreErrorKind as Kind};
 use aether_store_jetstream::JetStreamStore;
 use aether_store_jetstream::async_nats::jetstream::stream::Config;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -14,8 +14,8 @@ use crate::support::server::Server;
 use crate::support::{Streams, actor, event};
 use crate::{SECOND, misconfigured};
 
-fn filters() -> [FeedFilter; 3] {
-    let all = FeedFilter::all;
+fn filters() -> [EventFilter; 3] {
+    let all = EventFilter::all;
     [
         all(),
         all().category("order"),
@@ -104,7 +104,7 @@ async fn a_last_message_that_is_lost_is_missed_though_nothing_follows() {
     }
     save(direct, "order-1", 1..=2).await;
     save(direct, "account-1", 1..=1).await;
-    let all = all_passing(direct, FeedFilter::all()).await;
+    let all = all_passing(direct, EventFilter::all()).await;
     let (whole, parts) = subscriptions.split_first_mut().unwrap();
     assert_eq!(next_event(whole).await, all[0]);
     let gap = next_gap(whole).await;

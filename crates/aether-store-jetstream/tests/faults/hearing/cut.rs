@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aether_core::{
-    EventDraft, EventStore as _, EventStoreExt as _, FeedFilter, FeedStart, StoreErrorKind as Kind,
+    EventDraft, EventFilter, EventStore as _, EventStoreExt as _, FeedStart, StoreErrorKind as Kind,
 };
 use aether_store_jetstream::{Heard, JetStreamConfig, JetStreamStore};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -41,7 +41,7 @@ pub(super) async fn save(
 async fn who_is_cut_off_is_told_so_and_fills_what_was_missed_exactly_once() {
     let behind = behind("cut-off", 10 * SECOND).await;
     let direct = &behind.direct;
-    let all = FeedFilter::all();
+    let all = EventFilter::all();
     let filters = [
         all.clone(),
         all.clone().category("order"),
@@ -86,14 +86,14 @@ async fn who_is_cut_off_is_told_so_and_fills_what_was_missed_exactly_once() {
 async fn what_was_stored_last_while_one_was_cut_off_is_missed_though_nothing_follows() {
     let behind = behind("cut-last", 10 * SECOND).await;
     let direct = &behind.direct;
-    let (mut heard, from) = listening(&behind.store, FeedFilter::all()).await;
+    let (mut heard, from) = listening(&behind.store, EventFilter::all()).await;
     behind.proxy.set_down(true);
     save(direct, "order-1", 1..=2).await;
     behind.proxy.set_down(false);
     let gap = next_gap(&mut heard).await;
     assert_eq!(gap.start, super::behind(from, 0));
     assert_eq!(gap.before.sequence(), from.sequence() + 2);
-    let all = all_passing(direct, FeedFilter::all()).await;
+    let all = all_passing(direct, EventFilter::all()).await;
     assert_eq!(filled(&behind.store, gap).await, all);
 }
 
@@ -101,7 +101,7 @@ async fn what_was_stored_last_while_one_was_cut_off_is_missed_though_nothing_fol
 async fn a_cut_during_which_nothing_was_stored_is_no_gap() {
     let behind = behind("cut-quiet", 10 * SECOND).await;
     let direct = &behind.direct;
-    for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+    for filter in [EventFilter::all(), EventFilter::all().category("order")] {
         let (mut heard, _) = listening(&behind.store, filter.clone()).await;
         let version = u32::try_from(all_passing(direct, filter).await.len()).unwrap();
         save(direct, "order-1", version + 1..=version + 1).await;
@@ -131,8 +131,8 @@ async fn one_message_that_is_lost_shows_at_the_next_one() {
     let behind = behind("lost-one", 10 * SECOND).await;
     let direct = &behind.direct;
     lose(&behind, &[b"Nats-Sequence: 3\r\n", b"Nats-Sequence: 4\r\n"]);
-    let (mut heard, _) = listening(&behind.store, FeedFilter::all()).await;
-    let one = FeedFilter::all().actor(actor("order-1"));
+    let (mut heard, _) = listening(&behind.store, EventFilter::all()).await;
+    let one = EventFilter::all().actor(actor("order-1"));
     let (mut ones, _) = listening(&behind.store, one.clone()).await;
     save(direct, "order-1", 1..=2).await; // 1, 2
     save(direct, "account-1", 1..=1).await; // 3
@@ -142,7 +142,7 @@ async fn one_message_that_is_lost_shows_at_the_next_one() {
     // Not before there is a next one.
     assert!(tokio::time::timeout(SECOND, heard.next()).await.is_err());
     save(direct, "order-1", 4..=4).await; // 5
-    let all = all_passing(direct, FeedFilter::all()).await;
+    let all = all_passing(direct, EventFilter::all()).await;
     let last = FeedStart::After(seen[1].position());
     let gap = next_gap(&mut heard).await;
     assert_eq!((gap.start, gap.before.sequence()), (last, 5));
@@ -160,7 +160,7 @@ async fn of_a_category_a_lost_message_shows_at_the_next_one_of_the_same_actor() 
     let behind = behind("lost-of-many", 10 * SECOND).await;
     let direct = &behind.direct;
     lose(&behind, &[b"Nats-Sequence: 2\r\n", b"Nats-Sequence: 5\r\n"]);
-    let filter = FeedFilter::all().category("order");
+    let filter = EventFilter::all().category("order");
     let (mut heard, from) = listening(&behind.store, filter).await;
     save(direct, "order-1", 1..=2).await; // 1, 2
     save(direct, "order-2", 1..=1).await; // 3
@@ -168,7 +168,7 @@ async fn of_a_category_a_lost_message_shows_at_the_next_one_of_the_same_actor() 
     save(direct, "order-3", 1..=1).await; // 5
     save(direct, "order-1", 3..=3).await; // 6
     save(direct, "order-3", 2..=3).await; // 7, 8
-    let all = all_passing(direct, FeedFilter::all()).await;
+    let all = all_passing(direct, EventFilter::all()).await;
     assert_eq!(next_event(&mut heard).await, all[0]);
     assert_eq!(next_event(&mut heard).await, all[2]);
     let gap = next_gap(&mut heard).await;
@@ -188,12 +188,12 @@ async fn of_several_actors_a_lost_message_shows_at_the_next_one_of_anybody() {
     let behind = behind("lost-of-two", 10 * SECOND).await;
     let direct = &behind.direct;
     lose(&behind, &[b"Nats-Sequence: 2\r\n", b"Nats-Sequence: 5\r\n"]);
-    let two = FeedFilter::all().actor(actor("order-1"));
+    let two = EventFilter::all().actor(actor("order-1"));
     let two = two.actor(actor("order-2"));
     let (mut heard, _) = listening(&behind.store, two.clone()).await;
     save(direct, "order-1", 1..=2).await; // 1, 2
     save(direct, "order-2", 1..=1).await; // 3
-    let all = all_passing(direct, FeedFilter::all()).await;
+    let all = all_passing(direct, EventFilter::all()).await;
     assert_eq!(next_event(&mut heard).await, all[0]);
     // Before the other one's event, after which a checkpoint would be behind it.
     let gap = next_gap(&mut heard).await;
@@ -214,7 +214,7 @@ async fn of_several_actors_a_lost_message_shows_at_the_next_one_of_anybody() {
 async fn what_comes_after_others_that_were_stored_later_is_missed_at_once_and_only_once() {
     let behind = behind("overtaken", 10 * SECOND).await;
     let direct = &behind.direct;
-    let filter = FeedFilter::all().category("order");
+    let filter = EventFilter::all().category("order");
     let (mut heard, from) = listening(&behind.store, filter).await;
     let mut lost = false;
     behind.proxy.sift(move |frame| {
@@ -230,7 +230,7 @@ async fn what_comes_after_others_that_were_stored_later_is_missed_at_once_and_on
     save(direct, "order-1", 1..=1).await; // 1
     save(direct, "order-2", 1..=1).await; // 2
     save(direct, "order-1", 2..=2).await; // 3
-    let all = all_passing(direct, FeedFilter::all()).await;
+    let all = all_passing(direct, EventFilter::all()).await;
     assert_eq!(next_event(&mut heard).await, all[0]);
     assert_eq!(next_event(&mut heard).await, all[2]);
     let late = raw.next().await.unwrap();
@@ -255,12 +255,12 @@ async fn what_comes_after_others_that_were_stored_later_is_missed_at_once_and_on
 async fn gaps_that_are_filled_leave_nothing_out_and_give_nothing_twice_whatever_is_lost() {
     let behind = behind("lost-many", 10 * SECOND).await;
     let direct = &behind.direct;
-    let part = FeedFilter::all().category("load");
-    let one = FeedFilter::all().actor(actor("load-1"));
+    let part = EventFilter::all().category("load");
+    let one = EventFilter::all().actor(actor("load-1"));
     let start =
-        async |filter: &FeedFilter, by| Healed::start(&behind.store, filter.clone(), by).await;
-    let everything = start(&FeedFilter::all(), By::Checkpoint).await;
-    let by_gaps = start(&FeedFilter::all(), By::Gaps).await;
+        async |filter: &EventFilter, by| Healed::start(&behind.store, filter.clone(), by).await;
+    let everything = start(&EventFilter::all(), By::Checkpoint).await;
+    let by_gaps = start(&EventFilter::all(), By::Gaps).await;
     let ones = start(&one, By::Checkpoint).await;
     let parts = start(&part, By::Gaps).await;
     let mut sent = 0_u32;
@@ -277,7 +277,7 @@ async fn gaps_that_are_filled_leave_nothing_out_and_give_nothing_twice_whatever_
     load.stop().await;
     behind.proxy.sift(|_| true);
     // What was lost of each actor last shows at its next commit.
-    for recorded in all_passing(direct, FeedFilter::all()).await {
+    for recorded in all_passing(direct, EventFilter::all()).await {
         let id = recorded.event().actor_id();
         let draft = EventDraft::new(id, "Last", &()).unwrap();
         direct.append_next([draft]).await.unwrap();
@@ -285,8 +285,8 @@ async fn gaps_that_are_filled_leave_nothing_out_and_give_nothing_twice_whatever_
     for (healed, least) in [(&everything, 20), (&by_gaps, 20), (&ones, 2), (&parts, 20)] {
         assert!(healed.gaps() >= least, "{} gaps", healed.gaps());
     }
-    everything.has_all_of(direct, FeedFilter::all()).await;
-    by_gaps.has_all_of(direct, FeedFilter::all()).await;
+    everything.has_all_of(direct, EventFilter::all()).await;
+    by_gaps.has_all_of(direct, EventFilter::all()).await;
     ones.has_all_of(direct, one).await;
     parts.has_each_actors_of(direct, part).await;
 }
@@ -306,8 +306,8 @@ async fn a_server_that_is_killed_and_restarted_is_heard_again_and_what_was_misse
     let writer = connect(&config).await;
     // A gap may be begun to be filled when the server is killed once more.
     let reader = connect(&config.clone().deadline(30 * SECOND)).await;
-    let part = FeedFilter::all().category("load");
-    let whole = Healed::start(&reader, FeedFilter::all(), By::Checkpoint).await;
+    let part = EventFilter::all().category("load");
+    let whole = Healed::start(&reader, EventFilter::all(), By::Checkpoint).await;
     let parts = Healed::start(&reader, part.clone(), By::Gaps).await;
     let mut load = Load::start(std::slice::from_ref(&writer), &Plan::new(11));
     for _ in 0..3 {
@@ -320,7 +320,7 @@ async fn a_server_that_is_killed_and_restarted_is_heard_again_and_what_was_misse
     let books = load.stop().await;
     let fresh = JetStreamStore::connect(server.url(), config).await.unwrap();
     books.check(&fresh).await;
-    whole.has_all_of(&fresh, FeedFilter::all()).await;
+    whole.has_all_of(&fresh, EventFilter::all()).await;
     parts.has_each_actors_of(&fresh, part).await;
 }
 
@@ -328,7 +328,7 @@ async fn a_server_that_is_killed_and_restarted_is_heard_again_and_what_was_misse
 async fn a_subscription_ends_with_its_connection() {
     let behind = behind("heard-closed", 10 * SECOND).await;
     let direct = &behind.direct;
-    let (mut heard, _) = listening(&behind.store, FeedFilter::all()).await;
+    let (mut heard, _) = listening(&behind.store, EventFilter::all()).await;
     save(direct, "order-1", 1..=1).await;
     next_event(&mut heard).await;
     behind.store.client().drain().await.unwrap();
@@ -340,9 +340,9 @@ async fn a_server_that_does_not_answer_at_the_beginning_is_said_and_later_waited
     let behind = behind("heard-down", 2 * SECOND).await;
     let direct = &behind.direct;
     let store = behind.fresh().await;
-    let (mut heard, _) = listening(&store, FeedFilter::all()).await;
+    let (mut heard, _) = listening(&store, EventFilter::all()).await;
     behind.proxy.set_down(true);
-    let mut late = behind.store.subscribe_stored(FeedFilter::all());
+    let mut late = behind.store.subscribe_stored(EventFilter::all());
     let error = next(&mut late).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable, "{error}");
     assert!(late.next().await.is_none());

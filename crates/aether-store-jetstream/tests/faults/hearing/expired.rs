@@ -1,6 +1,6 @@
 //! Gaps of which a part has expired or was removed before it is filled.
 
-use aether_core::{FeedFilter, RecordedEvent, StoreError};
+use aether_core::{EventFilter, RecordedEvent, StoreError};
 use aether_store_jetstream::async_nats::{self, jetstream};
 use aether_store_jetstream::{Gap, JetStreamStore, Retention, StoredSubscription};
 use futures_util::StreamExt as _;
@@ -62,7 +62,7 @@ fn keep(proxy: &Proxy, lost: &'static [u64]) {
 
 impl Kept {
     async fn all(&self) -> Vec<RecordedEvent> {
-        all_passing(&self.direct, FeedFilter::all()).await
+        all_passing(&self.direct, EventFilter::all()).await
     }
 
     async fn fill(&self, heard: &mut StoredSubscription) -> Vec<RecordedEvent> {
@@ -85,8 +85,8 @@ async fn a_gap_is_filled_though_what_was_before_it_has_gone() {
     let kept = kept("heard-expired", &[4, 6]).await;
     save(&kept.direct, "order-1", 1..=3).await; // 1, 2, 3
     purge_up_to(&kept.direct, 4).await;
-    let (mut heard, from) = listening(&kept.store, FeedFilter::all()).await;
-    let one = FeedFilter::all().category("order");
+    let (mut heard, from) = listening(&kept.store, EventFilter::all()).await;
+    let one = EventFilter::all().category("order");
     let (mut parts, _) = listening(&kept.store, one).await;
     save(&kept.direct, "order-2", 1..=2).await; // 4, 5
     let all = kept.all().await;
@@ -113,7 +113,7 @@ async fn a_gap_is_filled_though_what_was_before_it_has_gone() {
 #[tokio::test]
 async fn what_of_a_gap_has_gone_is_reported_and_the_rest_is_given() {
     let kept = kept("heard-partly", &[1, 2, 3]).await;
-    let (mut heard, from) = listening(&kept.store, FeedFilter::all()).await;
+    let (mut heard, from) = listening(&kept.store, EventFilter::all()).await;
     save(&kept.direct, "order-1", 1..=4).await;
     let gap = next_gap(&mut heard).await;
     assert_eq!(gap.start, super::behind(from, 0));
@@ -132,7 +132,7 @@ async fn what_of_a_gap_has_gone_is_reported_and_the_rest_is_given() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_while_a_gap_is_begun_to_be_filled_is_reported_and_the_rest_is_given() {
     let kept = kept("heard-going", &[1, 2, 3]).await;
-    let (mut heard, _) = listening(&kept.store, FeedFilter::all()).await;
+    let (mut heard, _) = listening(&kept.store, EventFilter::all()).await;
     save(&kept.direct, "order-1", 1..=4).await;
     let gap = next_gap(&mut heard).await;
     let all = kept.all().await;
@@ -170,7 +170,7 @@ async fn a_gap_of_an_actor_begins_with_what_is_left_of_the_stream() {
     let direct = streams.store_with(config.clone().republish(true)).await;
     let store = JetStreamStore::connect(&proxy.url, config).await.unwrap();
     keep(&proxy, &[6, 9]);
-    let part = FeedFilter::all().category("order");
+    let part = EventFilter::all().category("order");
     let (mut heard, from) = listening(&store, part).await;
     save(&direct, "order-1", 1..=2).await; // 1, 2
     save(&direct, "account-1", 1..=3).await; // 3, 4, 5

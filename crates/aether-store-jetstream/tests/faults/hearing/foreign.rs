@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aether_core::{EventStoreExt as _, FeedFilter, StoreError, StoreErrorKind as Kind, Version};
+use aether_core::{EventFilter, EventStoreExt as _, StoreError, StoreErrorKind as Kind, Version};
 use aether_store_jetstream::JetStreamStore;
 use aether_store_jetstream::async_nats::HeaderMap;
 use futures_util::StreamExt as _;
@@ -45,10 +45,10 @@ async fn a_message_that_the_stream_has_not_sent_is_said_to_be_foreign_and_nothin
     let streams = Streams::new("foreign");
     let store = sending_store(&streams).await;
     let id = "order-1";
-    let one = FeedFilter::all().actor(actor(id));
-    let (mut heard, _) = listening(&store, FeedFilter::all()).await;
+    let one = EventFilter::all().actor(actor(id));
+    let (mut heard, _) = listening(&store, EventFilter::all()).await;
     let (mut ones, _) = listening(&store, one).await;
-    let part = FeedFilter::all().category("order");
+    let part = EventFilter::all().category("order");
     let (mut parts, _) = listening(&store, part).await;
     store.save_event(event(&actor(id), 1)).await.unwrap();
     let first = next_event(&mut heard).await;
@@ -114,7 +114,7 @@ async fn a_message_from_far_ahead_does_not_keep_a_listener_waiting() {
     let store = behind.fresh_replicated().await;
     let direct = &behind.direct;
     let id = "order-1";
-    for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+    for filter in [EventFilter::all(), EventFilter::all().category("order")] {
         let (mut heard, from) = listening(&store, filter).await;
         let version = u32::try_from(from.sequence()).unwrap();
         direct.save_event(event(&actor(id), version)).await.unwrap();
@@ -141,7 +141,7 @@ async fn a_message_from_far_ahead_does_not_keep_a_listener_waiting() {
 async fn messages_that_take_the_place_of_others_are_asked_about_once_a_second() {
     let behind = super::cut::behind("foreign-falls", 10 * SECOND).await;
     let (store, direct) = (behind.fresh().await, &behind.direct);
-    let (mut heard, _) = listening(&store, FeedFilter::all()).await;
+    let (mut heard, _) = listening(&store, EventFilter::all()).await;
     let id = "order-1";
     for version in 1..=2 {
         direct.save_event(event(&actor(id), version)).await.unwrap();
@@ -173,8 +173,8 @@ async fn an_actor_whose_last_message_is_anothers_now_ends_a_subscription() {
         let store = sending_store(&streams).await;
         let id = actor("order-1");
         let filter = match one {
-            true => FeedFilter::all().actor(id.clone()),
-            false => FeedFilter::all().category("order"),
+            true => EventFilter::all().actor(id.clone()),
+            false => EventFilter::all().category("order"),
         };
         let (mut heard, _) = listening(&store, filter).await;
         store.save_event(event(&id, 1)).await.unwrap();
@@ -208,9 +208,9 @@ async fn what_is_stored_and_is_no_commit_is_reported_as_the_feed_does() {
     let store = sending_store(&streams).await;
     let id = actor("order-1");
     let filters = [
-        FeedFilter::all(),
-        FeedFilter::all().category("order"),
-        FeedFilter::all().actor(id.clone()),
+        EventFilter::all(),
+        EventFilter::all().category("order"),
+        EventFilter::all().actor(id.clone()),
     ];
     let mut subscriptions = Vec::new();
     for filter in filters {
@@ -250,7 +250,7 @@ async fn what_is_no_commit_is_reported_where_it_could_pass_and_hides_no_gap_of_o
     let direct = &behind.direct;
     super::cut::lose(&behind, &[b"Nats-Sequence: 3\r\n"]);
     let (one, other) = (actor("order-1"), actor("account-1"));
-    let ones = FeedFilter::all().actor(one.clone());
+    let ones = EventFilter::all().actor(one.clone());
     let two = ones.clone().actor(actor("order-2"));
     let (mut ones, _) = listening(&behind.store, ones).await;
     let (mut twos, _) = listening(&behind.store, two).await;
@@ -280,7 +280,7 @@ async fn a_message_that_comes_late_or_twice_is_not_given_again() {
         .subscribe(store.stored_subject(&id))
         .await
         .unwrap();
-    let filters = [FeedFilter::all(), FeedFilter::all().category("order")];
+    let filters = [EventFilter::all(), EventFilter::all().category("order")];
     for (round, filter) in (0_u32..).zip(filters) {
         let (mut heard, _) = listening(&store, filter).await;
         for version in round * 3 + 1..=round * 3 + 3 {
@@ -321,7 +321,7 @@ async fn answers_that_somebody_lets_the_server_send_to_a_listener_are_foreign() 
         store.save_event(event(&id, version)).await.unwrap();
     }
     let mut subscriptions = Vec::new();
-    for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+    for filter in [EventFilter::all(), EventFilter::all().category("order")] {
         subscriptions.push(listening(&store, filter).await.0);
     }
     let subject = store.events_subject(&id);
@@ -355,7 +355,7 @@ async fn a_whole_message_that_is_forged_is_not_told_apart_and_what_is_stored_is_
     let streams = Streams::new("forged");
     let store = sending_store(&streams).await;
     let id = actor("order-1");
-    let (mut heard, _) = listening(&store, FeedFilter::all()).await;
+    let (mut heard, _) = listening(&store, EventFilter::all()).await;
     let forged = event(&id, 1);
     let mut all = headers(1, 1);
     for (name, values) in place(&store, "order-1", 1, EARLIER).iter() {

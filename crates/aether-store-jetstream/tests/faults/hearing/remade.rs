@@ -1,6 +1,6 @@
 //! The stream is another one, while somebody listens.
 
-use aether_core::{EventStoreExt as _, FeedFilter, Position, StoreError};
+use aether_core::{EventFilter, EventStoreExt as _, Position, StoreError};
 use aether_store_jetstream::{JetStreamStore, StoredSubscription};
 
 use futures_util::StreamExt as _;
@@ -36,7 +36,7 @@ async fn make_anew(streams: &Streams, store: &JetStreamStore) -> JetStreamStore 
 #[tokio::test]
 async fn a_stream_that_is_made_anew_ends_a_subscription_and_its_events_are_not_given() {
     for (saved, heard_before) in [(3, 2), (3, 0), (0, 1), (0, 0)] {
-        for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+        for filter in [EventFilter::all(), EventFilter::all().category("order")] {
             let streams = Streams::new("heard-remade");
             let store = sending_store(&streams).await;
             let id = actor("order-1");
@@ -63,8 +63,8 @@ async fn a_stream_that_is_made_anew_ends_a_subscription_and_its_events_are_not_g
 async fn a_stream_that_is_made_anew_and_has_come_farther_is_noticed_by_who_hears_a_part() {
     // And whose commit comes then: in a category of one of whom nothing was heard.
     let filters = [
-        (FeedFilter::all().category("order"), "order-9"),
-        (FeedFilter::all().actor(actor("order-2")), "order-2"),
+        (EventFilter::all().category("order"), "order-9"),
+        (EventFilter::all().actor(actor("order-2")), "order-2"),
     ];
     for (saved, heard_before) in [(3, 1), (3, 0), (0, 1), (0, 0)] {
         for (filter, comes) in &filters {
@@ -100,7 +100,7 @@ async fn a_stream_that_is_made_anew_and_has_come_farther_is_noticed_by_who_hears
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_is_made_anew_while_one_is_cut_off_is_noticed_however_far_it_has_come() {
     for many in [0, 1, 4] {
-        for filter in [FeedFilter::all(), FeedFilter::all().category("order")] {
+        for filter in [EventFilter::all(), EventFilter::all().category("order")] {
             let streams = Streams::new("cut-remade");
             let store = sending_store(&streams).await;
             let proxy = Proxy::before(&streams.url).await;
@@ -129,7 +129,7 @@ async fn a_stream_that_is_gone_is_said_by_who_begins_to_listen() {
     let store = sending_store(&streams).await;
     let jetstream = jetstream_of(&store);
     jetstream.delete_stream(&streams.base).await.unwrap();
-    let mut heard = store.subscribe_stored(FeedFilter::all());
+    let mut heard = store.subscribe_stored(EventFilter::all());
     let error = end_of(&mut heard).await;
     assert_eq!(misconfigured(&error), format!("stream {:?}", streams.base));
 }

@@ -1,6 +1,6 @@
 //! Readers that are slower than what is stored.
 
-use aether_core::{EventDraft, EventStore as _, EventStoreExt as _, FeedFilter, FeedStart};
+use aether_core::{EventDraft, EventFilter, EventStore as _, EventStoreExt as _, FeedStart};
 use aether_store_jetstream::JetStreamStore;
 use aether_store_jetstream::async_nats::ConnectOptions;
 
@@ -26,12 +26,12 @@ async fn a_reader_that_is_too_slow_for_its_buffer_is_told_of_the_gap_and_fills_i
     let store = sending_store(&streams).await;
     let slow = small(&streams).await;
     for filter in [
-        FeedFilter::all(),
-        FeedFilter::all().actor(actor("order-1")),
-        FeedFilter::all().category("order"),
+        EventFilter::all(),
+        EventFilter::all().actor(actor("order-1")),
+        EventFilter::all().category("order"),
     ] {
         let id = actor("order-1");
-        let before = all_passing(&store, FeedFilter::all()).await.len();
+        let before = all_passing(&store, EventFilter::all()).await.len();
         let (mut heard, _) = listening(&slow, filter).await;
         let version = u32::try_from(before).unwrap();
         // Nobody reads meanwhile.
@@ -40,7 +40,7 @@ async fn a_reader_that_is_too_slow_for_its_buffer_is_told_of_the_gap_and_fills_i
         }
         // All that was sent has arrived before the answer does.
         slow.latest_version(&actor("nobody")).await.unwrap();
-        let all = all_passing(&store, FeedFilter::all()).await;
+        let all = all_passing(&store, EventFilter::all()).await;
         let mut seen = events(&mut heard, CAPACITY).await;
         assert_eq!(seen, all[before..before + CAPACITY]);
         store.save_event(event(&id, version + 51)).await.unwrap();
@@ -48,7 +48,7 @@ async fn a_reader_that_is_too_slow_for_its_buffer_is_told_of_the_gap_and_fills_i
         assert_eq!(gap.start, FeedStart::After(seen[CAPACITY - 1].position()));
         seen.extend(filled(&slow, gap).await);
         seen.extend(events(&mut heard, 1).await);
-        let all = all_passing(&store, FeedFilter::all()).await;
+        let all = all_passing(&store, EventFilter::all()).await;
         assert_eq!(seen, all[before..]);
     }
 }
@@ -59,7 +59,7 @@ async fn whoever_is_slower_than_the_writers_loses_nothing_where_gaps_are_filled(
     let store = sending_store(&streams).await;
     let slow = small(&streams).await;
     // With a buffer as small a feed would take long.
-    let healed = Healed::with(&slow, &store, FeedFilter::all(), By::Checkpoint).await;
+    let healed = Healed::with(&slow, &store, EventFilter::all(), By::Checkpoint).await;
     let writers = (0..20).map(|n| {
         let store = store.clone();
         async move {
@@ -82,5 +82,5 @@ async fn whoever_is_slower_than_the_writers_loses_nothing_where_gaps_are_filled(
         }
     }
     assert!(healed.gaps() > 0, "it was fast enough");
-    healed.has_all_of(&store, FeedFilter::all()).await;
+    healed.has_all_of(&store, EventFilter::all()).await;
 }

@@ -1,6 +1,6 @@
 //! Streams that republish, or don't.
 
-use aether_core::{EventStoreExt as _, FeedFilter};
+use aether_core::{EventFilter, EventStoreExt as _};
 use aether_store_jetstream::JetStreamStore;
 use aether_store_jetstream::async_nats::jetstream::stream::{Config, Republish};
 use aether_store_jetstream::async_nats::jetstream::{self, Context};
@@ -42,7 +42,7 @@ async fn a_stream_that_does_not_republish_is_refused_by_name_where_that_is_asked
     let error = asked().await.unwrap_err();
     assert_eq!(misconfigured(&error), what, "{error}");
     // Who listens is told so, whatever his own configuration says.
-    let mut heard = store.subscribe_stored(FeedFilter::all());
+    let mut heard = store.subscribe_stored(EventFilter::all());
     assert_eq!(misconfigured(&end_of(&mut heard).await), what);
 
     let jetstream = jetstream_of(&store);
@@ -63,7 +63,7 @@ async fn a_stream_that_does_not_republish_is_refused_by_name_where_that_is_asked
         .await;
         let error = asked().await.unwrap_err();
         assert_eq!(misconfigured(&error), what, "{error}");
-        let mut heard = store.subscribe_stored(FeedFilter::all());
+        let mut heard = store.subscribe_stored(EventFilter::all());
         assert_eq!(misconfigured(&end_of(&mut heard).await), what);
         // Nothing else depends on it.
         streams.store().await;
@@ -71,7 +71,7 @@ async fn a_stream_that_does_not_republish_is_refused_by_name_where_that_is_asked
     republish(&jetstream, &streams.base).await;
     asked().await.unwrap();
     // Also where nobody has asked for it.
-    let (mut heard, _) = listening(&store, FeedFilter::all()).await;
+    let (mut heard, _) = listening(&store, EventFilter::all()).await;
     store.save_event(event(&actor("order-1"), 1)).await.unwrap();
     next_event(&mut heard).await;
 }
@@ -90,7 +90,7 @@ async fn a_stream_that_captures_what_is_heard_gets_none_of_our_commits_and_nobod
         ..Config::default()
     };
     let mut capture = jetstream.create_stream(capture).await.unwrap();
-    let (mut heard, _) = listening(&store, FeedFilter::all()).await;
+    let (mut heard, _) = listening(&store, EventFilter::all()).await;
     let id = actor("order-1");
     for version in 1..=5 {
         store.save_event(event(&id, version)).await.unwrap();

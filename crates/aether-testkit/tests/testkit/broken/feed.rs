@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use aether_core::{
-    EventFeed, FeedFilter, FeedItem, FeedStart, FeedStream, Position, RecordedEvent, StoreError,
+    EventFeed, EventFilter, FeedItem, FeedStart, FeedStream, Position, RecordedEvent, StoreError,
 };
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
@@ -14,7 +14,7 @@ use super::{BrokenStore, Common, Defect};
 type Item = Result<FeedItem, StoreError>;
 
 impl EventFeed for BrokenStore {
-    fn feed(&self, start: FeedStart, filter: FeedFilter) -> FeedStream {
+    fn feed(&self, start: FeedStart, filter: EventFilter) -> FeedStream {
         let started = self.start(start, &filter);
         let passed_on = self.filter(&filter);
         let feed = Feed {
@@ -40,7 +40,7 @@ impl EventFeed for BrokenStore {
 
 impl BrokenStore {
     /// Where the feed of the store within begins.
-    fn start(&self, start: FeedStart, filter: &FeedFilter) -> Result<FeedStart, StoreError> {
+    fn start(&self, start: FeedStart, filter: &EventFilter) -> Result<FeedStart, StoreError> {
         let state = self.inner.state();
         let ours = |sequence, index| match sequence {
             0 => FeedStart::Beginning,
@@ -87,19 +87,22 @@ impl BrokenStore {
     }
 
     /// What the feed of the store within is asked for.
-    fn filter(&self, filter: &FeedFilter) -> FeedFilter {
-        let all = FeedFilter::all();
+    fn filter(&self, filter: &EventFilter) -> EventFilter {
+        let all = EventFilter::all();
         match self.defect {
             Defect::FeedIgnoresTypes => {
-                let categories = filter.categories().fold(all, FeedFilter::category);
-                filter.actors().cloned().fold(categories, FeedFilter::actor)
+                let categories = filter.categories().fold(all, EventFilter::category);
+                filter
+                    .actors()
+                    .cloned()
+                    .fold(categories, EventFilter::actor)
             }
             Defect::FeedTakesCategoriesForPrefixes => {
-                let actors = filter.actors().cloned().fold(all, FeedFilter::actor);
+                let actors = filter.actors().cloned().fold(all, EventFilter::actor);
                 filter
                     .event_types()
                     .cloned()
-                    .fold(actors, FeedFilter::event_type)
+                    .fold(actors, EventFilter::event_type)
             }
             _ => filter.clone(),
         }
@@ -108,7 +111,7 @@ impl BrokenStore {
 
 struct Feed {
     store: BrokenStore,
-    filter: FeedFilter,
+    filter: EventFilter,
     stream: FeedStream,
     ready: VecDeque<Item>,
     /// How many events it has given.

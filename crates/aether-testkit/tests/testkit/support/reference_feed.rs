@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use aether_core::{
-    ActorId, EventFeed, FeedFilter, FeedItem, FeedStart, FeedStream, Position, StoreError,
+    ActorId, EventFeed, EventFilter, FeedItem, FeedStart, FeedStream, Position, StoreError,
 };
 use futures_util::stream;
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ use super::reference::{Item, ReferenceStore, State};
 struct Feed {
     store: ReferenceStore,
     start: FeedStart,
-    filter: FeedFilter,
+    filter: EventFilter,
     changed: watch::Receiver<()>,
     /// What was read of the list and not given yet.
     read: VecDeque<Result<FeedItem, StoreError>>,
@@ -24,7 +24,7 @@ struct Feed {
 }
 
 impl EventFeed for ReferenceStore {
-    fn feed(&self, start: FeedStart, filter: FeedFilter) -> FeedStream {
+    fn feed(&self, start: FeedStart, filter: EventFilter) -> FeedStream {
         let feed = Feed {
             store: self.clone(),
             start,
