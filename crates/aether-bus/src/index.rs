@@ -458,6 +458,12 @@ mod tests {
         let (third, seat) = index.add(&asked);
         index.remove(&second);
         assert_eq!(index.count(&shop), 1);
+        let actor_id = ActorId::new("order-1").unwrap();
+        let draft = aether_core::EventDraft::new(&actor_id, "Placed", &()).unwrap();
+        let event = draft.at(aether_core::Version::FIRST).unwrap();
+        let mut targets = 0;
+        index.each_for(&shop, &event, |_| targets += 1);
+        assert_eq!(targets, 1);
         drop(seat);
         index.remove(&third);
         assert!(index.root.is_empty());

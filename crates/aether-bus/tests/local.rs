@@ -288,6 +288,27 @@ async fn who_unsubscribes_while_a_publisher_waits_is_in_no_receipt() {
     assert_eq!(publishing.await, receipt(0, 0));
 }
 
+/// Who shares a queue with one of whom much more may wait.
+#[tokio::test]
+async fn a_small_queue_that_is_never_read_keeps_no_more_than_it_may() {
+    let bus = EventBus::new();
+    let subscribe = |events| {
+        bus.subscribe(Subscribe::to(&SHOP).capacity(events))
+            .unwrap()
+    };
+    let (_never_read, mut large) = (subscribe(3), subscribe(10_000));
+    let mut data = Vec::new();
+    for version in 1..=200 {
+        let sent = event(version);
+        data.push(sent.data().to_bytes());
+        bus.publish(&SHOP, sent).await.unwrap();
+        drop(large.next().await);
+    }
+    let kept = data.iter().filter(|data| !data.is_unique()).count();
+    // It is looked now and then what is kept for nobody.
+    assert!(kept <= 3 + 64, "{kept} events");
+}
+
 /// Several publishers and subscribers, on threads of their own; some come and go.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn whoever_stays_gets_each_publishers_events_in_order_or_counted() {
