@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aether_core::{
     ActorId, EventFeed as _, EventFilter, EventStoreExt as _, FeedItem, FeedStart, FeedStream,
@@ -19,13 +20,23 @@ pub(crate) fn all_of(store: &JetStreamStore) -> FeedStream {
     store.feed(FeedStart::Beginning, EventFilter::all())
 }
 
+/// The longest that anything may take that is due: a consumer that stands still is waited for for a
+/// minute.
+pub(crate) const DUE_WITHIN: Duration = Duration::from_secs(90);
+
+/// What a feed gives next, which is due.
+async fn next(feed: &mut FeedStream) -> Option<Result<FeedItem, StoreError>> {
+    let next = tokio::time::timeout(DUE_WITHIN, feed.next());
+    next.await.expect("the feed gives nothing")
+}
+
 /// What a feed gives until it has caught up: events, and reports of what can't be read.
 pub(crate) async fn until_caught_up(
     feed: &mut FeedStream,
 ) -> (Vec<RecordedEvent>, Vec<StoreError>) {
     let (mut events, mut reports) = (Vec::new(), Vec::new());
     loop {
-        match feed.next().await.expect("a feed has no end") {
+        match next(feed).await.expect("a feed has no end") {
             Ok(FeedItem::Event(recorded)) => events.push(recorded),
             Ok(FeedItem::CaughtUp) => return (events, reports),
             Err(malformed @ StoreError::Malformed(_)) => reports.push(malformed),
@@ -43,7 +54,7 @@ pub(crate) async fn everything(store: &JetStreamStore) -> Vec<RecordedEvent> {
 
 /// The next event, where the feed is live.
 pub(crate) async fn next_event(feed: &mut FeedStream) -> RecordedEvent {
-    match feed.next().await.expect("a feed has no end") {
+    match next(feed).await.expect("a feed has no end") {
         Ok(FeedItem::Event(recorded)) => recorded,
         other => panic!("not an event: {other:?}"),
     }
@@ -52,12 +63,12 @@ pub(crate) async fn next_event(feed: &mut FeedStream) -> RecordedEvent {
 /// The error with which a feed ends, after events or not.
 pub(crate) async fn end_of(feed: &mut FeedStream) -> StoreError {
     let error = loop {
-        match feed.next().await.expect("an error before the end") {
+        match next(feed).await.expect("an error before the end") {
             Ok(_) | Err(StoreError::Malformed(_)) => {}
             Err(error) => break error,
         }
     };
-    assert!(feed.next().await.is_none(), "it went on after {error}");
+    assert!(next(feed).await.is_none(), "it went on after {error}");
     error
 }
 
