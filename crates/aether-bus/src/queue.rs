@@ -94,7 +94,7 @@ pub(crate) type Gone = SmallVec<[Published; 8]>;
 /// code of others.
 #[derive(Debug, Default)]
 pub(crate) struct Afterwards {
-    pub(crate) wakers: Vec<Waker>,
+    pub(crate) wakers: Vec<Option<Waker>>,
     pub(crate) gone: Gone,
     settled: Vec<(oneshot::Sender<Offered>, Offered)>,
     /// A waker that another one has taken the place of.
@@ -110,7 +110,7 @@ impl Drop for Afterwards {
             let told = catch_unwind(AssertUnwindSafe(|| settled.send(offered)));
             panicked = panicked.or(told.err());
         }
-        for waker in self.wakers.drain(..) {
+        for waker in self.wakers.drain(..).flatten() {
             let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
             panicked = panicked.or(woken.err());
         }
@@ -213,7 +213,7 @@ impl Queue {
             missed: std::mem::take(&mut state.missed),
             published,
         });
-        afterwards.wakers.extend(state.subscriber.take());
+        afterwards.wakers.extend(state.subscriber.take().map(Some));
         offered
     }
 
@@ -236,7 +236,7 @@ impl Queue {
             afterwards.gone.push(waiting.published);
             afterwards.settled.push((waiting.settled, offered));
         }
-        afterwards.wakers.extend(state.subscriber.take());
+        afterwards.wakers.extend(state.subscriber.take().map(Some));
     }
 
     /// The subscriber is gone: nothing more comes in, and what waits goes.

@@ -43,6 +43,8 @@ pub(crate) struct Ring {
     /// How many cursors are at the end. It rises under a read lock, and changes in any other way
     /// under the write lock only.
     at_end: AtomicUsize,
+    /// The number that the next event gets, for who only guesses whether there is any.
+    next: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -131,6 +133,10 @@ impl Log {
             self.trim_at = end + TRIMMED_EVERY;
             afterwards.gone.extend(self.trim());
         }
+        let is_due = |due: Option<(&(u64, u64), _)>| due.is_some_and(|((due, _), _)| *due <= end);
+        if self.laggards.is_empty() && !is_due(self.due.first_key_value()) {
+            return 0;
+        }
         let mut laggards = std::mem::take(&mut self.laggards);
         laggards.retain(|cursor| {
             let is_late = self.lag(cursor) >= cursor.capacity;
@@ -201,6 +207,7 @@ impl Ring {
             log.first += 1;
         }
         self.at_end.store(0, Ordering::Relaxed);
+        self.next.store(log.end(), Ordering::Relaxed);
         self.wake(&log, afterwards);
     }
 
@@ -213,11 +220,13 @@ impl Ring {
         let mut parked = self.parked.lock();
         parked.generation += 1;
         parked.free.clear();
-        let woken = std::mem::take(&mut parked.wakers);
+        // As many are going to park again.
+        let places = Vec::with_capacity(parked.wakers.len());
+        let woken = std::mem::replace(&mut parked.wakers, places);
         drop(parked);
         match afterwards.wakers.is_empty() {
-            true => afterwards.wakers = woken.into_iter().flatten().collect(),
-            false => afterwards.wakers.extend(woken.into_iter().flatten()),
+            true => afterwards.wakers = woken,
+            false => afterwards.wakers.extend(woken),
         }
     }
 
@@ -282,8 +291,10 @@ impl Seat {
         cx: &Context<'_>,
     ) -> Poll<Taken> {
         let (ring, cursor) = (&*self.ring, &*self.cursor);
-        // Cloning may run code of others: no lock is held then.
-        let mut waker: Option<Waker> = None;
+        // Cloning may run code of others: no lock is held then. Where it seems that there is nothing
+        // it is done first.
+        let is_ahead = cursor.next.load(Ordering::Relaxed) != ring.next.load(Ordering::Relaxed);
+        let mut waker = (!is_ahead).then(|| cx.waker().clone());
         let (log, before) = loop {
             let log = ring.log.read();
             let (end, next) = (log.end(), cursor.next.load(Ordering::Relaxed));
