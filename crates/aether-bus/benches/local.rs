@@ -248,6 +248,7 @@ fn table(passes: usize) {
         let ratio = per_second(ours) / per_second(limit);
         let what = match work.is_filtered() {
             true => format!("{readers} subscribers, {passing} of them pass"),
+            false if readers == 1 => "1 subscriber, draining".to_owned(),
             false => format!("{readers} subscribers, all draining"),
         };
         println!(
