@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use aether_bus::{EventBus, Subscribe, Subscription};
@@ -152,33 +152,22 @@ fn a_waker_that_panics_keeps_nobody_else_asleep() {
     }
 }
 
-/// On one thread, beside a publisher that is always faster.
-#[test]
-fn who_always_finds_something_lets_others_have_a_turn() {
+/// Much waits for it: it is not taken all at once.
+#[tokio::test]
+async fn who_always_finds_something_lets_others_have_a_turn() {
+    const MANY: u32 = 100_000;
     let bus = EventBus::new();
-    let mut busy = bus.subscribe(Subscribe::to(&SHOP)).unwrap();
-    let is_over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_over.load(Ordering::SeqCst) {
-                bus.publish_now(&SHOP, event(1)).unwrap();
-            }
-        });
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        builder.build().unwrap().block_on(async {
-            let reading = async { while busy.next().await.is_some() {} };
-            let mut turns = 0;
-            let other = std::future::poll_fn(|cx| {
-                turns += 1;
-                cx.waker().wake_by_ref();
-                if turns > 1_000 {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
-                }
-            });
-            futures_util::future::select(pin!(reading), pin!(other)).await;
-        });
-        is_over.store(true, Ordering::SeqCst);
+    let asked = Subscribe::to(&SHOP).capacity(MANY as usize);
+    let mut busy = bus.subscribe(asked).unwrap();
+    for _ in 0..MANY {
+        bus.publish_now(&SHOP, event(1)).unwrap();
+    }
+    let mut reading = pin!(async {
+        for _ in 0..MANY {
+            assert_eq!(said(busy.next().await.as_ref()), Said::Event(1));
+        }
     });
+    assert!(futures_util::poll!(&mut reading).is_pending());
+    // It is woken again at once.
+    reading.await;
 }
