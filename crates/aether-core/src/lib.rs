@@ -46,6 +46,7 @@
 //! - How a state is brought back: [`Restored`] from a snapshot and the events after it, [`Until`] a
 //!   version or a time. [`SnapshotPolicy`] says when a snapshot is worth taking.
 //! - What goes wrong: [`StoreError`], with [`VersionConflictError`] for the ordinary case.
+//! - What goes over NATS beside events: [`subject_token`] for names, [`TraceContext`] for traces.
 //!
 //! # Wire forms
 //!
@@ -83,8 +84,10 @@ mod snapshot_policy;
 mod snapshot_store;
 mod store_error;
 mod stored_notifier;
+mod subject_token;
 mod text;
 mod timestamp;
+mod trace_context;
 mod until;
 mod version;
 mod wire;
@@ -119,8 +122,10 @@ pub use snapshot_policy::{InvalidSnapshotPolicy, SnapshotPolicy};
 pub use snapshot_store::{SnapshotSaved, SnapshotStore};
 pub use store_error::{BoxError, EventMismatch, Indeterminate, StoreError, StoreErrorKind};
 pub use stored_notifier::StoredNotifier;
+pub use subject_token::{SUBJECT_TOKEN_BYTES_MAX, subject_text, subject_token};
 pub use text::InvalidText;
 pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use trace_context::{InvalidTraceContext, TraceContext, TraceSource};
 pub use until::Until;
 pub use version::{InvalidVersion, Version};
 pub use wire::{WireError, WireForm};

@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aether_core::{Clock, EventBroadcaster, Namespace, StoreError, StoredNotifier, SystemClock};
+use aether_core::{
+    Clock, EventBroadcaster, Namespace, StoreError, StoredNotifier, SystemClock, TraceContext,
+    TraceSource,
+};
 use async_nats::{Client, ConnectOptions};
 
 use crate::actors::Actors;
@@ -19,7 +22,6 @@ use crate::patience::Patience;
 use crate::server::JetStream;
 use crate::store::JetStreamStore;
 use crate::streams::Ensured;
-use crate::trace_context::{TraceContext, TraceSource};
 use crate::{metrics, server_version, streams};
 
 /// However short a request may take: a connection takes several.
@@ -99,7 +101,8 @@ impl JetStreamStoreBuilder {
     /// the first event's metadata do, if they are there.
     ///
     /// ```
-    /// use aether_store_jetstream::{JetStreamConfig, JetStreamStore, TraceContext};
+    /// use aether_core::TraceContext;
+    /// use aether_store_jetstream::{JetStreamConfig, JetStreamStore};
     ///
     /// /// From what the `SpanContext` of the crate `opentelemetry` gives: `trace_id().to_bytes()`,
     /// /// `span_id().to_bytes()`, `trace_flags().to_u8()` and `trace_state().header()`.

@@ -165,7 +165,7 @@
 //! (what became of a publish; is a commit gone), `recognise.rs` (are these events stored already),
 //! `follow.rs` (does a message follow the one before), `head.rs` (what the next commit needs to
 //! know), `stream_config.rs` and `risk.rs` (will this stream do),
-//! `subscription/course.rs` (was something missed before what is heard), `token.rs` and `names.rs` (what is
+//! `subscription/course.rs` (was something missed before what is heard), `names.rs` (what is
 //! it called), `message.rs` and `chain.rs` (what is in it). `actors.rs` remembers. `server.rs` is
 //! what is asked of the server, `link.rs` and `batch_get.rs` ask it; `save.rs`, `newest.rs`,
 //! `seek.rs`, `scan.rs`, `read.rs`, `verify.rs` and `snapshot.rs` carry out the one through the
@@ -225,8 +225,6 @@ mod stream_config;
 mod streams;
 mod subscription;
 mod tail;
-mod token;
-mod trace_context;
 mod trail;
 mod verify;
 
@@ -236,5 +234,4 @@ pub use config::{InvalidConfig, JetStreamConfig, Retention, Storage};
 pub use risk::Risk;
 pub use store::JetStreamStore;
 pub use subscription::{Gap, Heard, StoredSubscription};
-pub use trace_context::{InvalidTraceContext, TraceContext};
 pub use verify::{HistoryFault, HistoryFaultKind, HistoryReport};

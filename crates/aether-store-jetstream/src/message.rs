@@ -4,8 +4,8 @@
 //! are what it means in bytes.
 
 use aether_core::{
-    ActorId, ActorSnapshot, Event, EventId, Position, ReplayError, StoreError, Version, WireError,
-    WireForm,
+    ActorId, ActorSnapshot, Event, EventId, Position, ReplayError, StoreError, TraceContext,
+    Version, WireError, WireForm,
 };
 use async_nats::header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_EXPECTED_STREAM};
 use async_nats::{HeaderMap, HeaderName, HeaderValue, Subject};
@@ -14,7 +14,6 @@ use sha2::{Digest as _, Sha256};
 
 use crate::chain::{Digest, Link, write_sequences};
 use crate::fields::Fields;
-use crate::trace_context::TraceContext;
 
 const CONTENT_TYPE: HeaderName = HeaderName::from_static("Content-Type");
 const FORMAT_HEADER: HeaderName = HeaderName::from_static("Aether-Format");

@@ -13,15 +13,13 @@
 //! # Why different stores never share a name
 //!
 //! A base name has no `=`, so the first `=` of a stream's name ends it. What follows is a
-//! [token](crate::token), which has one namespace, or `~snapshots` or `~heads`, which no token is
+//! [token](subject_token), which has one namespace, or `~snapshots` or `~heads`, which no token is
 //! (none begins with `~`), or a token and then `=~snapshots` or `=~heads`, which no token ends with
 //! (after `=~` a token has 64 hexadecimal digits). The subjects begin with the stream's name as
 //! their first token and have the kind as their second, so that two of them are one only where all
 //! four tokens are.
 
-use aether_core::{ActorId, Namespace};
-
-use crate::token::{TOKEN_BYTES_MAX, token};
+use aether_core::{ActorId, Namespace, SUBJECT_TOKEN_BYTES_MAX, subject_token};
 
 /// The most bytes of a base name.
 pub(crate) const BASE_BYTES_MAX: usize = 40;
@@ -33,7 +31,7 @@ const HEADS: &str = "=~heads";
 const STREAM_NAME_BYTES_MAX: usize = 255;
 
 const _: () = assert!(
-    BASE_BYTES_MAX + "=".len() + TOKEN_BYTES_MAX + SNAPSHOTS.len() <= STREAM_NAME_BYTES_MAX,
+    BASE_BYTES_MAX + "=".len() + SUBJECT_TOKEN_BYTES_MAX + SNAPSHOTS.len() <= STREAM_NAME_BYTES_MAX,
     "every base name and namespace must make a name that the server takes"
 );
 const _: () = assert!(
@@ -54,7 +52,7 @@ impl Names {
     pub(crate) fn new(base: &str, namespace: Option<&Namespace>) -> Self {
         let events_stream = match namespace {
             None => base.to_owned(),
-            Some(namespace) => format!("{base}={}", token(namespace.as_str())),
+            Some(namespace) => format!("{base}={}", subject_token(namespace.as_str())),
         };
         let snapshots_stream = format!("{events_stream}{SNAPSHOTS}");
         let heads_stream = format!("{events_stream}{HEADS}");
@@ -82,14 +80,21 @@ impl Names {
 
     /// All subjects of the events of one category.
     pub(crate) fn category_subjects(&self, category: &str) -> String {
-        format!("{}.events.{}.*", self.events_stream, token(category))
+        format!(
+            "{}.events.{}.*",
+            self.events_stream,
+            subject_token(category)
+        )
     }
 
     /// Whether this is the subject of the actor's events.
     pub(crate) fn is_events_subject(&self, subject: &str, actor_id: &ActorId) -> bool {
         let tokens = self.tokens(subject, ".events.");
         let tokens = tokens.and_then(|tokens| tokens.split_once('.'));
-        let (category, actor) = (token(actor_id.category()), token(actor_id.as_str()));
+        let (category, actor) = (
+            subject_token(actor_id.category()),
+            subject_token(actor_id.as_str()),
+        );
         tokens == Some((&category, &actor))
     }
 
@@ -100,7 +105,11 @@ impl Names {
 
     /// The same of one category.
     pub(crate) fn stored_category_subjects(&self, category: &str) -> String {
-        format!("{}.stored.{}.*", self.events_stream, token(category))
+        format!(
+            "{}.stored.{}.*",
+            self.events_stream,
+            subject_token(category)
+        )
     }
 
     /// The subject on which the server sends this actor's events once it has stored them.
@@ -133,7 +142,10 @@ impl Names {
     }
 
     fn subject(&self, kind: &str, actor_id: &ActorId) -> String {
-        let (category, actor) = (token(actor_id.category()), token(actor_id.as_str()));
+        let (category, actor) = (
+            subject_token(actor_id.category()),
+            subject_token(actor_id.as_str()),
+        );
         [&self.events_stream, kind, &category, &actor].join(".")
     }
 }

@@ -15,7 +15,7 @@
 
 use aether_core::{
     ActorId, ActorSnapshot, Appended, Commit, CommitContent, RecordedEvent, SnapshotSaved,
-    StoreError, StoreErrorKind, Version,
+    StoreError, StoreErrorKind, TraceContext, TraceSource, Version,
 };
 use tracing::field::{Empty, Value};
 use tracing::{Instrument as _, Span};
@@ -26,7 +26,6 @@ use crate::message::Outgoing;
 use crate::metrics::{self, Meter, Stopwatch};
 use crate::names::Names;
 use crate::subscription::Heard;
-use crate::trace_context::{TraceContext, TraceSource};
 use crate::verify::HistoryReport;
 
 /// The outcome of a call whose future was dropped before it had one.

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use aether_core::{ActorId, EventDraft, EventStoreExt as _, StoreErrorKind};
+use aether_core::{ActorId, EventDraft, EventStoreExt as _, StoreErrorKind, TraceContext};
 use aether_store_jetstream::async_nats::{HeaderMap, jetstream};
-use aether_store_jetstream::{JetStreamStore, JetStreamStoreBuilder, TraceContext};
+use aether_store_jetstream::{JetStreamStore, JetStreamStoreBuilder};
 
 use crate::SECOND;
 use crate::recording::Spans;

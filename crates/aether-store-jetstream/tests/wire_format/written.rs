@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use aether_core::{
     ActorId, CommandId, Event, EventDraft, EventStore as _, EventStoreExt as _, Namespace, Payload,
-    Timestamp, Version, WireForm,
+    Timestamp, TraceContext, Version, WireForm,
 };
-use aether_store_jetstream::{JetStreamStore, TraceContext};
+use aether_store_jetstream::JetStreamStore;
 use futures_util::TryStreamExt as _;
 
 use crate::by_hand::{nested, packed, text};

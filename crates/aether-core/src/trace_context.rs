@@ -1,4 +1,4 @@
-//! The trace that a commit belongs to: W3C Trace Context, which goes with it in its headers.
+//! The trace that something belongs to: W3C Trace Context, which goes with it in headers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,11 +11,11 @@ const STATE_PART_BYTES_MAX: usize = 256;
 /// The one flag that every version knows: the caller may have recorded the trace.
 const SAMPLED: u8 = 1;
 
-/// The span that a commit was made in, by [W3C Trace Context, level 1][spec]: what the headers
+/// The span that something was made in, by [W3C Trace Context, level 1][spec]: what the headers
 /// `traceparent` and `tracestate` say.
 ///
 /// ```
-/// use aether_store_jetstream::TraceContext;
+/// use aether_core::TraceContext;
 ///
 /// let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 /// let context: TraceContext = text.parse()?;
@@ -27,7 +27,7 @@ const SAMPLED: u8 = 1;
 /// let same = TraceContext::new(trace_id, span_id, 1)?;
 /// assert_eq!(same, context);
 /// assert_eq!(same.with_state("vendor=a1b2")?.state(), Some("vendor=a1b2"));
-/// # Ok::<(), aether_store_jetstream::InvalidTraceContext>(())
+/// # Ok::<(), aether_core::InvalidTraceContext>(())
 /// ```
 ///
 /// [spec]: https://www.w3.org/TR/trace-context-1/
@@ -193,16 +193,19 @@ fn is_value(value: &str) -> bool {
     (1..=STATE_PART_BYTES_MAX).contains(&value.len()) && value.bytes().all(is_allowed)
 }
 
-/// Says in which trace the caller is now.
+/// Says in which trace the caller is now: what stores and buses ask for what goes into the headers.
 #[derive(Clone)]
-pub(crate) struct TraceSource(Arc<dyn Fn() -> Option<TraceContext> + Send + Sync>);
+pub struct TraceSource(Arc<dyn Fn() -> Option<TraceContext> + Send + Sync>);
 
 impl TraceSource {
-    pub(crate) fn new(source: impl Fn() -> Option<TraceContext> + Send + Sync + 'static) -> Self {
+    /// Asks this, each time.
+    pub fn new(source: impl Fn() -> Option<TraceContext> + Send + Sync + 'static) -> Self {
         Self(Arc::new(source))
     }
 
-    pub(crate) fn current(&self) -> Option<TraceContext> {
+    /// The trace that the caller is in, where he is in one.
+    #[must_use]
+    pub fn current(&self) -> Option<TraceContext> {
         (self.0)()
     }
 }
