@@ -83,4 +83,34 @@ pub enum BusError {
     /// Whoever wants to hear of stored events filters by their types.
     #[error("notices of stored events can't be filtered by the events' types")]
     TypesOfNotices,
+    /// The server does not take the connection, or is none.
+    #[error("not connected: {reason}")]
+    Connect {
+        /// Why.
+        reason: String,
+    },
+    /// The server was not reached in time, or what was sent to it did not come back: it may not be
+    /// allowed, or the connection does not echo.
+    #[error("the server was not reached, or does not allow it, within the deadline")]
+    Unreachable,
+    /// The connection was closed.
+    #[error("the connection was closed")]
+    Closed,
+    /// The connection has no room, and it was not to be waited for.
+    #[error("the connection has no room: other nodes are told of a gap")]
+    Full,
+    /// The event is larger than a message may be.
+    #[error("a message of {bytes} bytes, at most {bytes_max} are taken")]
+    TooLarge {
+        /// How many bytes headers and body have.
+        bytes: usize,
+        /// The most that the server takes.
+        bytes_max: usize,
+    },
+    /// The event can't be written in the form that was chosen.
+    #[error("the event can't be written: {reason}")]
+    Unencodable {
+        /// Why.
+        reason: String,
+    },
 }

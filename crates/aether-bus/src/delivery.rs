@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aether_core::{Event, Namespace};
+use aether_core::{Event, Namespace, TraceContext};
 
 /// What a subscription gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,11 +47,24 @@ pub struct Published(Arc<Content>);
 struct Content {
     namespace: Namespace,
     event: Event,
+    trace: Option<Box<TraceContext>>,
 }
 
 impl Published {
     pub(crate) fn new(namespace: Namespace, event: Event) -> Self {
-        Self(Arc::new(Content { namespace, event }))
+        Self::in_trace(namespace, event, None)
+    }
+
+    pub(crate) fn in_trace(
+        namespace: Namespace,
+        event: Event,
+        trace: Option<TraceContext>,
+    ) -> Self {
+        Self(Arc::new(Content {
+            namespace,
+            event,
+            trace: trace.map(Box::new),
+        }))
     }
 
     /// Where it was published.
@@ -64,6 +77,13 @@ impl Published {
     #[must_use]
     pub fn event(&self) -> &Event {
         &self.0.event
+    }
+
+    /// The span in which it was published, where the bus was told: what a consumer links its own
+    /// span to.
+    #[must_use]
+    pub fn trace_context(&self) -> Option<&TraceContext> {
+        self.0.trace.as_deref()
     }
 }
 

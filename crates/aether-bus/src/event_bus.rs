@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use aether_core::{BroadcastError, Event, EventBroadcaster, Namespace};
+use aether_core::{BroadcastError, Event, EventBroadcaster, EventType, Namespace};
 use futures_util::future::join_all;
 use parking_lot::RwLock;
 
-use crate::index::{Index, Target};
+use crate::index::{Index, Route, Target};
 use crate::queue::{Afterwards, Offered, Queue, Ticket};
 use crate::{
     Bus, BusError, NamespacePattern, Published, Receipt, Subscribe, Subscription, SubscriptionEnd,
 };
+#[cfg(feature = "nats")]
+use crate::{Missed, lost::Lost};
 
 /// A bus within one process: a handle, to be cloned.
 ///
@@ -45,17 +47,28 @@ impl EventBus {
     ///
     /// [`BusError::Stopped`] after [`stop`](Self::stop).
     pub fn subscribe(&self, asked: Subscribe) -> Result<Subscription, BusError> {
+        self.subscribe_by(Route::NONE, asked, || ())
+    }
+
+    /// Subscribes to what comes this way, too; when nothing is queued for it any more, this is done.
+    pub(crate) fn subscribe_by(
+        &self,
+        route: Route,
+        asked: Subscribe,
+        left: impl FnOnce() + Send + Sync + 'static,
+    ) -> Result<Subscription, BusError> {
         let mut index = self.0.index.write();
         if index.is_stopped {
             return Err(BusError::Stopped);
         }
-        let (ticket, source) = index.add(&asked);
+        let (ticket, source) = index.add(&asked, route);
         drop(index);
         let shared: Weak<Shared> = Arc::downgrade(&self.0);
         Ok(Subscription::new(source, asked.pattern, move || {
             if let Some(shared) = shared.upgrade() {
                 shared.index.write().remove(&ticket);
             }
+            left();
         }))
     }
 
@@ -71,7 +84,11 @@ impl EventBus {
     /// [`BusError::Stopped`] after [`stop`](Self::stop): nobody has got it.
     pub async fn publish(&self, namespace: &Namespace, event: Event) -> Result<Receipt, BusError> {
         let published = Published::new(namespace.clone(), event);
-        let (mut receipt, waiting) = self.offer(&published, true)?;
+        self.publish_to_all(&published).await
+    }
+
+    pub(crate) async fn publish_to_all(&self, published: &Published) -> Result<Receipt, BusError> {
+        let (mut receipt, waiting) = self.offer(published, None, true)?;
         if !waiting.is_empty() {
             for offered in join_all(waiting.into_iter().map(Waiting::settle)).await {
                 receipt.count(offered);
@@ -87,14 +104,53 @@ impl EventBus {
     /// [`BusError::Stopped`] after [`stop`](Self::stop): nobody has got it.
     pub fn publish_now(&self, namespace: &Namespace, event: Event) -> Result<Receipt, BusError> {
         let published = Published::new(namespace.clone(), event);
-        let (receipt, _) = self.offer(&published, false)?;
+        self.publish_by(None, &published)
+    }
+
+    /// To those to which events come this way, or to all, without waiting for anybody.
+    pub(crate) fn publish_by(
+        &self,
+        via: Option<Route>,
+        published: &Published,
+    ) -> Result<Receipt, BusError> {
+        let (receipt, _) = self.offer(published, via, false)?;
         Ok(receipt)
+    }
+
+    #[cfg(feature = "nats")]
+    /// Events of this type, and in this namespace, were lost on this way: whoever would have got
+    /// them is told.
+    pub(crate) fn tell_missing(
+        &self,
+        via: Route,
+        namespace: &Namespace,
+        event_type: &EventType,
+        missed: Missed,
+    ) {
+        let mut afterwards = Afterwards::default();
+        let index = self.0.index.read();
+        index.each_missing(namespace, event_type, (via, missed), |target, missed| {
+            target.add_gap(missed.into(), &mut afterwards);
+        });
+        drop(index);
+    }
+
+    #[cfg(feature = "nats")]
+    /// Nobody knows what was lost on this way: all to whom events come so are told.
+    pub(crate) fn tell_unknown(&self, via: Route) {
+        let mut afterwards = Afterwards::default();
+        let index = self.0.index.read();
+        index.each_of(via, |target| {
+            target.add_gap(Missed::Unknown.into(), &mut afterwards)
+        });
+        drop(index);
     }
 
     /// Offers it to all, and gives those that it has to wait for.
     fn offer(
         &self,
         published: &Published,
+        via: Option<Route>,
         can_wait: bool,
     ) -> Result<(Receipt, Vec<Waiting>), BusError> {
         let mut receipt = Receipt::default();
@@ -106,7 +162,7 @@ impl EventBus {
             return Err(BusError::Stopped);
         }
         let (namespace, event) = (published.namespace(), published.event());
-        index.each_for(namespace, event, |target| match target {
+        index.each_for(namespace, event, via, |target| match target {
             Target::Shared(ring) => ring.add(published, &mut receipt, &mut afterwards),
             Target::Own(queue) => match queue.offer(published, can_wait, &mut afterwards) {
                 Ok(offered) => receipt.count(offered),
@@ -138,6 +194,16 @@ impl EventBus {
     /// twice is fine.
     pub fn stop(&self) {
         self.0.stop();
+    }
+}
+
+#[cfg(feature = "nats")]
+impl Target {
+    fn add_gap(&self, missed: Lost, afterwards: &mut Afterwards) {
+        match self {
+            Self::Own(queue) => queue.add_gap(missed, afterwards),
+            Self::Shared(ring) => ring.add_gap(missed, afterwards),
+        }
     }
 }
 

@@ -12,13 +12,15 @@ use std::sync::Arc;
 use aether_core::{ActorId, Event, EventFilter, EventType, Namespace};
 use hashbrown::HashMap;
 
+#[cfg(feature = "nats")]
+use crate::Missed;
 use crate::pattern::{Part, SEPARATOR};
 use crate::queue::Queue;
 use crate::ring::Ring;
 use crate::subscription::Source;
 use crate::{NamespacePattern, Subscribe};
 
-type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+pub(crate) type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// All subscriptions of a bus.
 #[derive(Debug, Default)]
@@ -27,6 +29,17 @@ pub(crate) struct Index {
     next_id: u64,
     /// No more come in.
     pub(crate) is_stopped: bool,
+}
+
+/// Which way events come to a subscription, beside those that are published here.
+///
+/// It follows from pattern and filter, so that those who share a ring have one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Route(pub(crate) u64);
+
+impl Route {
+    /// No other way.
+    pub(crate) const NONE: Self = Self(0);
 }
 
 /// What a subscription is found and removed by.
@@ -79,12 +92,13 @@ struct Filtered {
 #[derive(Debug, Clone)]
 struct Entry {
     id: u64,
+    route: Route,
     target: Target,
     filter: Option<Arc<EventFilter>>,
 }
 
 impl Index {
-    pub(crate) fn add(&mut self, asked: &Subscribe) -> (Ticket, Source) {
+    pub(crate) fn add(&mut self, asked: &Subscribe, route: Route) -> (Ticket, Source) {
         let (pattern, filter) = (&asked.pattern, &asked.filter);
         let id = self.next_id;
         self.next_id += 1;
@@ -106,12 +120,12 @@ impl Index {
         group.count += 1;
         let (id, source) = match asked.can_share() {
             true => {
-                let (ring_id, ring) = group.ring(id, filter);
+                let (ring_id, ring) = group.ring(id, route, filter);
                 (ring_id, Source::Shared(ring.join(id, asked.capacity)))
             }
             false => {
                 let queue = Arc::new(Queue::new(asked));
-                group.add(id, filter, Target::Own(queue.clone()));
+                group.add(id, route, filter, Target::Own(queue.clone()));
                 (id, Source::Own(queue))
             }
         };
@@ -132,16 +146,43 @@ impl Index {
         self.root.remove(ticket.pattern.parts(), ticket);
     }
 
-    /// Does this for each subscription that is to get this event.
+    /// Does this for each subscription that is to get this event: of those to which events come this
+    /// way, or of all.
     pub(crate) fn each_for(
         &self,
         namespace: &Namespace,
         event: &Event,
+        via: Option<Route>,
         mut found: impl FnMut(&Target),
     ) {
         self.root.each_matching(namespace.as_str(), &mut |group| {
-            group.each_for(event, &mut found);
+            group.each_for(event, via, &mut found);
         });
+    }
+
+    #[cfg(feature = "nats")]
+    /// Does this for each subscription of this way that would have got events of this type that were
+    /// lost on it: so many, or some of them. For some more than once, where it is not known how many.
+    pub(crate) fn each_missing(
+        &self,
+        namespace: &Namespace,
+        event_type: &EventType,
+        (via, missed): (Route, Missed),
+        mut found: impl FnMut(&Target, Missed),
+    ) {
+        self.root.each_matching(namespace.as_str(), &mut |group| {
+            group.each_missing(event_type, (via, missed), &mut found);
+        });
+    }
+
+    #[cfg(feature = "nats")]
+    /// The subscriptions of this way, some more than once.
+    pub(crate) fn each_of(&self, route: Route, mut found: impl FnMut(&Target)) {
+        self.root
+            .each_with_pattern(&mut Vec::new(), &mut |_, group| {
+                let entries = group.entries().filter(|entry| entry.route == route);
+                entries.for_each(|entry| found(&entry.target));
+            });
     }
 
     /// How many subscriptions are about this namespace, whatever they filter.
@@ -170,7 +211,9 @@ impl Index {
     pub(crate) fn take_all(&mut self) -> Vec<Target> {
         let root = std::mem::take(&mut self.root);
         let mut targets = Vec::new();
-        root.each_with_pattern(&mut Vec::new(), &mut |_, group| group.all(&mut targets));
+        root.each_with_pattern(&mut Vec::new(), &mut |_, group| {
+            targets.extend(group.entries().map(|entry| entry.target.clone()));
+        });
         targets
     }
 }
@@ -284,20 +327,21 @@ impl<'a> Shelf<'a> {
 
 impl Group {
     /// The ring of those with this filter, and its id; with this one if it is new.
-    fn ring(&mut self, id: u64, filter: &EventFilter) -> (u64, Arc<Ring>) {
+    fn ring(&mut self, id: u64, route: Route, filter: &EventFilter) -> (u64, Arc<Ring>) {
         if let Some(there) = self.rings.get(filter) {
             return there.clone();
         }
         let ring = Arc::new(Ring::default());
-        self.add(id, filter, Target::Shared(ring.clone()));
+        self.add(id, route, filter, Target::Shared(ring.clone()));
         self.rings.insert(filter.clone(), (id, ring.clone()));
         (id, ring)
     }
 
-    fn add(&mut self, id: u64, filter: &EventFilter, target: Target) {
+    fn add(&mut self, id: u64, route: Route, filter: &EventFilter, target: Target) {
         let shelf = Shelf::of(filter);
         let entry = Entry {
             id,
+            route,
             target,
             filter: (!shelf.is_all_of(filter)).then(|| Arc::new(filter.clone())),
         };
@@ -353,8 +397,9 @@ impl Group {
         }
     }
 
-    fn each_for(&self, event: &Event, found: &mut impl FnMut(&Target)) {
-        for entry in &self.unfiltered {
+    fn each_for(&self, event: &Event, via: Option<Route>, found: &mut impl FnMut(&Target)) {
+        let is_meant = |entry: &&Entry| via.is_none_or(|via| entry.route == via);
+        for entry in self.unfiltered.iter().filter(is_meant) {
             found(&entry.target);
         }
         let Some(filtered) = &self.filtered else {
@@ -366,7 +411,7 @@ impl Group {
             of(&filtered.by_type, event.event_type()),
             of(&filtered.by_category, category),
         ];
-        for entry in shelves.into_iter().flatten() {
+        for entry in shelves.into_iter().flatten().filter(is_meant) {
             if entry
                 .filter
                 .as_ref()
@@ -377,19 +422,55 @@ impl Group {
         }
     }
 
-    /// All of them, some more than once.
-    fn all(&self, targets: &mut Vec<Target>) {
-        let entries = |entries: &[Entry], targets: &mut Vec<Target>| {
-            targets.extend(entries.iter().map(|entry| entry.target.clone()));
+    #[cfg(feature = "nats")]
+    fn each_missing(
+        &self,
+        event_type: &EventType,
+        (via, missed): (Route, Missed),
+        found: &mut impl FnMut(&Target, Missed),
+    ) {
+        let is_meant = |entry: &&Entry| entry.route == via;
+        for entry in self.unfiltered.iter().filter(is_meant) {
+            found(&entry.target, missed);
+        }
+        let Some(filtered) = &self.filtered else {
+            return;
         };
-        entries(&self.unfiltered, targets);
-        if let Some(filtered) = &self.filtered {
-            filtered.by_actor.values().for_each(|e| entries(e, targets));
-            filtered.by_type.values().for_each(|e| entries(e, targets));
-            let by_category = filtered.by_category.values();
-            by_category.for_each(|e| entries(e, targets));
+        // Those that ask for nothing but the type would have got all of them; who asks for an actor
+        // or a category can't know.
+        for entry in of(&filtered.by_type, event_type).iter().filter(is_meant) {
+            let missed = match entry.filter {
+                None => missed,
+                Some(_) => Missed::Unknown,
+            };
+            found(&entry.target, missed);
+        }
+        let by_actor = filtered.by_actor.values().flatten();
+        let by_category = filtered.by_category.values().flatten();
+        for entry in by_actor.chain(by_category).filter(is_meant) {
+            let filter = entry.filter.as_ref();
+            if filter.is_none_or(|filter| asks_for(filter, event_type)) {
+                found(&entry.target, Missed::Unknown);
+            }
         }
     }
+
+    /// All of them, some more than once.
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let filtered = self.filtered.iter().flat_map(|filtered| {
+            let by_actor = filtered.by_actor.values();
+            let by_type = filtered.by_type.values();
+            by_actor.chain(by_type).chain(filtered.by_category.values())
+        });
+        self.unfiltered.iter().chain(filtered.flatten())
+    }
+}
+
+#[cfg(feature = "nats")]
+/// Whether events of this type may pass.
+fn asks_for(filter: &EventFilter, event_type: &EventType) -> bool {
+    let mut types = filter.event_types();
+    types.len() == 0 || types.any(|asked| asked == event_type)
 }
 
 /// The entries for a key, without looking for it where there are none at all.
@@ -447,22 +528,22 @@ mod tests {
         let shop = Namespace::from_static("shop");
         let asked = Subscribe::to(&shop);
         let mut index = Index::default();
-        let (first, seat) = index.add(&asked);
-        let (late, late_seat) = index.add(&asked);
+        let (first, seat) = index.add(&asked, Route::NONE);
+        let (late, late_seat) = index.add(&asked, Route::NONE);
         drop((seat, late_seat));
         index.remove(&first);
-        let (second, seat) = index.add(&asked);
+        let (second, seat) = index.add(&asked, Route::NONE);
         drop(seat);
         index.remove(&late);
         assert_eq!(index.count(&shop), 1);
-        let (third, seat) = index.add(&asked);
+        let (third, seat) = index.add(&asked, Route::NONE);
         index.remove(&second);
         assert_eq!(index.count(&shop), 1);
         let actor_id = ActorId::new("order-1").unwrap();
         let draft = aether_core::EventDraft::new(&actor_id, "Placed", &()).unwrap();
         let event = draft.at(aether_core::Version::FIRST).unwrap();
         let mut targets = 0;
-        index.each_for(&shop, &event, |_| targets += 1);
+        index.each_for(&shop, &event, None, |_| targets += 1);
         assert_eq!(targets, 1);
         drop(seat);
         index.remove(&third);

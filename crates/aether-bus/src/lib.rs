@@ -51,6 +51,9 @@ mod bus;
 mod delivery;
 mod event_bus;
 mod index;
+mod lost;
+#[cfg(feature = "nats")]
+mod nats;
 mod pattern;
 mod queue;
 mod ring;
@@ -58,9 +61,13 @@ mod stored;
 mod subscribe;
 mod subscription;
 
+#[cfg(feature = "nats")]
+pub use async_nats;
 pub use bus::{Bus, BusError, Receipt};
 pub use delivery::{Delivery, Missed, Published};
 pub use event_bus::EventBus;
+#[cfg(feature = "nats")]
+pub use nats::{InvalidNatsBusConfig, NatsBusConfig, NatsBusStats, NatsEventBus};
 pub use pattern::{InvalidPattern, NamespacePattern};
 pub use stored::{StoredDelivery, StoredNotices, SubscribeStored};
 pub use subscribe::{Subscribe, WhenFull};

@@ -11,6 +11,7 @@
 //! the last number only where there is no entry, and the end only where there is neither. What is
 //! taken makes room, into which those that wait longest are moved at once, by whoever takes: there
 //! is never room where somebody waits. Where the end comes first, they are among those dropped last.
+//! What was lost on its way here is added to the number of those after the last entry.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -21,6 +22,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
+use crate::lost::Lost;
 use crate::{Published, Subscribe, SubscriptionEnd, WhenFull};
 
 /// What waits for one subscriber.
@@ -36,7 +38,7 @@ pub(crate) struct Queue {
 struct State {
     entries: VecDeque<Entry>,
     /// How many were dropped after the last entry.
-    missed: u64,
+    missed: Lost,
     /// Events whose publishers wait for room, the oldest first.
     waiting: VecDeque<Waiting>,
     tickets: u64,
@@ -62,7 +64,7 @@ pub(crate) struct Ticket {
 /// An event, and how many were dropped right before it.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    pub(crate) missed: u64,
+    pub(crate) missed: Lost,
     pub(crate) published: Published,
 }
 
@@ -83,7 +85,7 @@ pub(crate) enum Taken {
     /// Some entries.
     Entries,
     /// So many were dropped after all that was taken.
-    Missed(u64),
+    Missed(Lost),
     End(SubscriptionEnd),
 }
 
@@ -189,16 +191,17 @@ impl Queue {
                 WhenFull::DropOldest => {
                     offered = Offered::QueuedForAnother;
                     if let Some(oldest) = state.entries.pop_front() {
-                        let missed = oldest.missed.saturating_add(1);
-                        match state.entries.front_mut() {
-                            Some(next) => next.missed = next.missed.saturating_add(missed),
-                            None => state.missed = state.missed.saturating_add(missed),
-                        }
+                        let next = match state.entries.front_mut() {
+                            Some(next) => &mut next.missed,
+                            None => &mut state.missed,
+                        };
+                        next.add(oldest.missed);
+                        next.add(Lost::exactly(1));
                         afterwards.gone.push(oldest.published);
                     }
                 }
                 WhenFull::DropNewest => {
-                    state.missed = state.missed.saturating_add(1);
+                    state.missed.add(Lost::exactly(1));
                     afterwards.gone.push(published);
                     return Offered::Dropped;
                 }
@@ -217,6 +220,20 @@ impl Queue {
         offered
     }
 
+    #[cfg(feature = "nats")]
+    /// So many were lost on their way here.
+    pub(crate) fn add_gap(&self, missed: Lost, afterwards: &mut Afterwards) {
+        let mut state = self.state.lock();
+        if state.end.is_some() {
+            return;
+        }
+        if self.when_full == WhenFull::Disconnect {
+            return Self::finish(&mut state, SubscriptionEnd::Disconnected, afterwards);
+        }
+        state.missed.add(missed);
+        afterwards.wakers.extend(state.subscriber.take().map(Some));
+    }
+
     /// Nothing more comes in: what waits is still given.
     pub(crate) fn end(&self, end: SubscriptionEnd, afterwards: &mut Afterwards) {
         Self::finish(&mut self.state.lock(), end, afterwards);
@@ -231,7 +248,7 @@ impl Queue {
             SubscriptionEnd::Unsubscribed => Offered::Ended,
             _ => Offered::Dropped,
         };
-        state.missed = state.missed.saturating_add(state.waiting.len() as u64);
+        state.missed.add(Lost::exactly(state.waiting.len() as u64));
         for waiting in state.waiting.drain(..) {
             afterwards.gone.push(waiting.published);
             afterwards.settled.push((waiting.settled, offered));
@@ -272,7 +289,7 @@ impl Queue {
                 self.move_up(&mut state, &mut afterwards);
                 return Poll::Ready(Taken::Entries);
             }
-            if state.missed > 0 {
+            if !state.missed.is_none() {
                 return Poll::Ready(Taken::Missed(std::mem::take(&mut state.missed)));
             }
             if let Some(end) = state.end {

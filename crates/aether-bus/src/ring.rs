@@ -18,6 +18,11 @@
 //! where it stands and where it takes from there are just the events that it counts as missed. None
 //! goes earlier: what goes lies before all cursors, or further back than any capacity, where nobody
 //! takes it.
+//!
+//! What was lost on its way here is in no event. It is kept as sums: how much was lost in all before
+//! each place where something was. A subscriber remembers the sum at its own place, and what it is
+//! told of is the difference. So nothing has to be done for each of them, and however much is lost
+//! there is at most one sum for each event.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -26,6 +31,7 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
+use crate::lost::{Lost, Sum};
 use crate::queue::{Afterwards, Entry, Gone, Taken};
 use crate::{Published, Receipt, SubscriptionEnd};
 
@@ -62,6 +68,13 @@ struct Log {
     laggards: Vec<Arc<Cursor>>,
     /// The other ones, by when that is, at the earliest.
     due: BTreeMap<(u64, u64), Arc<Cursor>>,
+    /// Where something was lost on its way here: before the event with this number, and how much in
+    /// all up to there. None lies before the first event.
+    marks: VecDeque<(u64, Sum)>,
+    /// How much was lost before all marks.
+    lost_before: Sum,
+    /// How much in all.
+    lost: Sum,
     /// At the event with this number it is looked what all have passed.
     trim_at: u64,
     end: Option<SubscriptionEnd>,
@@ -113,6 +126,8 @@ pub(crate) struct Seat {
     cursor: Arc<Cursor>,
     /// Where it is parked, and when that was.
     parked: Option<(u64, usize)>,
+    /// How much was lost up to where the cursor is, and was told.
+    told: Sum,
 }
 
 impl Log {
@@ -183,7 +198,39 @@ impl Log {
         let gone = usize::try_from(first.saturating_sub(self.first)).unwrap_or(usize::MAX);
         let gone: Gone = self.events.drain(..gone.min(self.events.len())).collect();
         self.first += gone.len() as u64;
+        self.trim_marks();
         gone
+    }
+
+    fn trim_marks(&mut self) {
+        while let Some((at, lost)) = self.marks.front()
+            && *at <= self.first
+        {
+            self.lost_before = *lost;
+            self.marks.pop_front();
+        }
+    }
+
+    /// How much was lost before the event with this number, which is there.
+    fn lost_before(&self, number: u64) -> Sum {
+        let later = self.marks.partition_point(|(at, _)| *at <= number);
+        let mark = later.checked_sub(1).and_then(|at| self.marks.get(at));
+        mark.map_or(self.lost_before, |(_, lost)| *lost)
+    }
+
+    /// Says in what was taken from the event with this number on what was lost before, of which so
+    /// much was told; and how much is told then.
+    fn say_lost(&self, from: u64, taken: &mut VecDeque<Entry>, told: Sum) -> Sum {
+        if self.marks.is_empty() && told == self.lost_before {
+            return told;
+        }
+        let mut told = told;
+        for (number, entry) in (from..).zip(taken) {
+            let lost = self.lost_before(number);
+            entry.missed.add(lost.since(told));
+            told = lost;
+        }
+        told
     }
 }
 
@@ -205,9 +252,27 @@ impl Ring {
         if log.events.len() as u64 > log.largest {
             afterwards.gone.extend(log.events.pop_front());
             log.first += 1;
+            log.trim_marks();
         }
         self.at_end.store(0, Ordering::Relaxed);
         self.next.store(log.end(), Ordering::Relaxed);
+        self.wake(&log, afterwards);
+    }
+
+    #[cfg(feature = "nats")]
+    /// So much was lost on its way here, of what all subscribers would have got.
+    pub(crate) fn add_gap(&self, missed: Lost, afterwards: &mut Afterwards) {
+        let mut log = self.log.write();
+        if log.end.is_some() {
+            return;
+        }
+        log.lost.add(missed);
+        let (at, lost) = (log.end(), log.lost);
+        match log.marks.back_mut() {
+            Some((last, sum)) if *last == at => *sum = lost,
+            _ => log.marks.push_back((at, lost)),
+        }
+        log.trim_marks();
         self.wake(&log, afterwards);
     }
 
@@ -250,6 +315,7 @@ impl Ring {
             ring: self.clone(),
             cursor,
             parked: None,
+            told: log.lost,
         }
     }
 
@@ -303,18 +369,23 @@ impl Seat {
                 let skipped = usize::try_from(from - log.first).unwrap_or(usize::MAX);
                 let there = log.events.range(skipped..).take(at_once);
                 taken.extend(there.map(|published| Entry {
-                    missed: 0,
+                    missed: Lost::default(),
                     published: published.clone(),
                 }));
                 if let Some(first) = taken.front_mut() {
-                    first.missed = from - next;
+                    first.missed = Lost::exactly(from - next);
                 }
+                self.told = log.say_lost(from, taken, self.told);
                 let next = from + taken.len() as u64;
                 cursor.next.store(next, Ordering::Relaxed);
                 if next == end {
                     ring.at_end.fetch_add(1, Ordering::Relaxed);
                 }
                 return Poll::Ready(Taken::Entries);
+            }
+            if self.told != log.lost {
+                let missed = log.lost.since(std::mem::replace(&mut self.told, log.lost));
+                return Poll::Ready(Taken::Missed(missed));
             }
             if let Some(end) = log.end {
                 return Poll::Ready(Taken::End(end));

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use futures_core::{FusedStream, Stream};
 
+use crate::lost::Lost;
 use crate::queue::{Entry, Queue, Taken};
 use crate::ring::Seat;
 use crate::{Delivery, Missed, NamespacePattern};
@@ -27,6 +28,8 @@ pub struct Subscription {
     source: Option<Source>,
     /// Taken out of there, and not yet given.
     taken: VecDeque<Entry>,
+    /// What is missing before that, and not yet said.
+    missed: Lost,
     end: Option<SubscriptionEnd>,
     /// What is to be given before the end is.
     last: Option<Delivery>,
@@ -81,6 +84,7 @@ impl Subscription {
         Self {
             source: Some(source),
             taken: VecDeque::new(),
+            missed: Lost::default(),
             end: None,
             last: None,
             pattern,
@@ -119,13 +123,14 @@ impl Stream for Subscription {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
         let this = self.get_mut();
-        let exactly = |missed| Delivery::Gap {
-            missed: Missed::Exactly(missed),
-        };
         loop {
+            if let Some(missed) = this.missed.tell() {
+                return Poll::Ready(Some(Delivery::Gap { missed }));
+            }
             if let Some(next) = this.taken.front_mut() {
-                if next.missed > 0 {
-                    return Poll::Ready(Some(exactly(std::mem::take(&mut next.missed))));
+                if !next.missed.is_none() {
+                    this.missed = std::mem::take(&mut next.missed);
+                    continue;
                 }
                 let entry = this.taken.pop_front();
                 return Poll::Ready(entry.map(|entry| Delivery::Event(entry.published)));
@@ -142,7 +147,7 @@ impl Stream for Subscription {
             turn.made_progress();
             match taken {
                 Taken::Entries => {}
-                Taken::Missed(missed) => return Poll::Ready(Some(exactly(missed))),
+                Taken::Missed(missed) => this.missed = missed,
                 Taken::End(end) => {
                     this.end = Some(end);
                     // What comes after it was disconnected nobody counts.

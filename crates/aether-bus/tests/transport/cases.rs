@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use aether_bus::{
-    Bus as _, BusError, Delivery, NamespacePattern, Subscribe, SubscriptionEnd, WhenFull,
+    Bus as _, BusError, Delivery, NamespacePattern, Subscribe, Subscription, SubscriptionEnd,
+    WhenFull,
 };
 use aether_core::{ActorId, EventBroadcaster as _, EventFilter, EventType};
 
-use crate::Transport;
+use crate::suite::Transport;
 use crate::support::{SHOP, Said, event, expect, namespace, next, strange_names, typed, versions};
 
 pub(crate) async fn an_event_comes_once_to_each_subscription_of_its_namespace(
@@ -182,12 +183,13 @@ pub(crate) async fn who_subscribes_gets_what_is_published_from_then_on(transport
     expect(&mut early, &[Said::Event(2)]).await;
 }
 
-/// Publishes versions up to this one, and gives a subscription that has been offered all of them.
-async fn overrun(
-    transport: &impl Transport,
+/// Publishes versions up to this one, and gives a subscription that has been offered all of them;
+/// before it the nodes, the one that publishes first.
+async fn overrun<T: Transport>(
+    transport: &T,
     asked: Subscribe,
     up_to: u32,
-) -> (impl aether_bus::Bus, aether_bus::Subscription) {
+) -> ((T::Bus, T::Bus), Subscription) {
     let (here, there) = (transport.node().await, transport.node().await);
     let subscription = there.subscribe(asked).await.unwrap();
     let witness = Subscribe::to(&SHOP).capacity(up_to as usize);
@@ -198,12 +200,12 @@ async fn overrun(
     for version in 1..=u64::from(up_to) {
         expect(&mut witness, &[Said::Event(version)]).await;
     }
-    (here, subscription)
+    ((here, there), subscription)
 }
 
 pub(crate) async fn what_has_waited_longest_makes_room_and_is_in_a_gap(transport: &impl Transport) {
     let asked = Subscribe::to(&SHOP).capacity(3);
-    let (here, mut late) = overrun(transport, asked, 10).await;
+    let ((here, _there), mut late) = overrun(transport, asked, 10).await;
     let expected = [
         Said::Missed(7),
         Said::Event(8),
@@ -219,7 +221,7 @@ pub(crate) async fn what_is_newest_is_dropped_where_that_is_asked_for(transport:
     let asked = Subscribe::to(&SHOP)
         .capacity(3)
         .when_full(WhenFull::DropNewest);
-    let (here, mut late) = overrun(transport, asked, 10).await;
+    let ((here, _there), mut late) = overrun(transport, asked, 10).await;
     expect(&mut late, &[Said::Event(1), Said::Event(2), Said::Event(3)]).await;
     here.publish(&SHOP, event(11)).await.unwrap();
     expect(&mut late, &[Said::Missed(7), Said::Event(11)]).await;
@@ -231,7 +233,7 @@ pub(crate) async fn who_can_not_do_with_a_gap_is_disconnected_behind_what_was_qu
     let asked = Subscribe::to(&SHOP)
         .capacity(3)
         .when_full(WhenFull::Disconnect);
-    let (here, mut late) = overrun(transport, asked, 10).await;
+    let ((here, _there), mut late) = overrun(transport, asked, 10).await;
     assert_eq!(late.end(), None);
     expect(&mut late, &[Said::Event(1), Said::Event(2), Said::Event(3)]).await;
     here.publish(&SHOP, event(11)).await.unwrap();

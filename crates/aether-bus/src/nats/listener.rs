@@ -1,0 +1,223 @@
+//! Who listens to one subject for all subscriptions of a node that ask for it: a task that reads what
+//! comes, accounts for it, and passes it on.
+//!
+//! What comes on another subscription of the connection, a node's word or an answer, has come after
+//! what the server had sent before it, and that is in this one's buffer then. So an order that follows
+//! from such a word is carried out when the buffer is empty, or as many messages were read as it can
+//! have held.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use async_nats::{Message, Subscriber};
+use futures_util::StreamExt as _;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::coop::unconstrained;
+
+use crate::index::Route;
+use crate::lost::Lost;
+use crate::nats::course::{Course, Said, Topic};
+use crate::nats::message::{self, Foreign, Kind, Unreadable};
+use crate::nats::node::Node;
+use crate::nats::numbers::Place;
+use crate::nats::origin::Origin;
+use crate::nats::stats::count;
+use crate::{BusError, Missed, Published};
+
+/// The most messages that a buffer is taken to hold: what the client is set to, unless it is asked
+/// for something else.
+const BUFFERED_MAX: usize = 65_536;
+/// After how many messages others have a turn.
+const AT_A_TURN: usize = 64;
+
+/// What a listener is told.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Every series of the origin from this one on began after it knew of the listener.
+    KnowsUs(Origin, u64),
+    /// Nothing comes from it any more, and nobody knows what it has published last.
+    Silent(Origin),
+    /// It has stopped, and has said so.
+    Stopped(Origin),
+    /// To say when all that is in the buffer was passed on.
+    Drain(oneshot::Sender<()>),
+}
+
+/// What a task needs that listens.
+pub(crate) struct Listener {
+    pub(crate) node: Arc<Node>,
+    pub(crate) route: Route,
+    pub(crate) orders: mpsc::UnboundedReceiver<Order>,
+    pub(crate) course: Course,
+    pub(crate) began: Instant,
+}
+
+/// What happens next.
+enum Step {
+    Message(Message),
+    /// The buffer is empty.
+    Drained,
+    Closed,
+}
+
+impl Listener {
+    /// Listens until the connection is closed, and says when it has begun.
+    pub(crate) async fn listen(
+        mut self,
+        subject: Arc<str>,
+        listens: watch::Sender<Option<Result<(), BusError>>>,
+    ) {
+        let subscribed = self.node.client.subscribe(subject.to_string()).await;
+        let (begun, subscriber) = match subscribed {
+            Ok(subscriber) => (Ok(()), Some(subscriber)),
+            Err(_) => (Err(BusError::Closed), None),
+        };
+        listens.send_replace(Some(begun));
+        if let Some(subscriber) = subscriber {
+            self.read(subscriber).await;
+        }
+        self.node.local.tell_unknown(self.route);
+        self.node.local.stop();
+    }
+
+    async fn read(&mut self, mut subscriber: Subscriber) {
+        let mut put_off = Vec::new();
+        // How many messages are read before they are carried out at the latest.
+        let mut left = 0;
+        for turn in 1_usize.. {
+            match self.step(&mut subscriber, &mut put_off, &mut left).await {
+                Step::Message(message) => {
+                    self.hear(&message);
+                    left = left.saturating_sub(1);
+                }
+                Step::Drained => left = 0,
+                Step::Closed => return,
+            }
+            if left == 0 {
+                put_off.drain(..).for_each(|order| self.carry_out(order));
+            }
+            if turn.is_multiple_of(AT_A_TURN) {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    async fn step(
+        &mut self,
+        subscriber: &mut Subscriber,
+        put_off: &mut Vec<Order>,
+        left: &mut usize,
+    ) -> Step {
+        // Without a budget: when it is used up an empty buffer and a full one look alike.
+        let step = poll_fn(|cx| {
+            while let Poll::Ready(Some(order)) = self.orders.poll_recv(cx) {
+                put_off.push(order);
+                *left = BUFFERED_MAX;
+            }
+            match pin!(subscriber.next()).poll(cx) {
+                Poll::Ready(Some(message)) => Poll::Ready(Step::Message(message)),
+                Poll::Ready(None) => Poll::Ready(Step::Closed),
+                Poll::Pending if !put_off.is_empty() => Poll::Ready(Step::Drained),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        unconstrained(step).await
+    }
+
+    fn hear(&mut self, message: &Message) {
+        match message::kind(message.headers.as_ref()) {
+            Err(reason) => self.foreign(message, &reason),
+            Ok((origin, kind)) if origin == self.node.origin => {
+                // What it publishes itself its subscribers have already.
+                if let Kind::Probe(number) = kind {
+                    self.node.came_back(self.route, number);
+                }
+            }
+            Ok((_, Kind::Probe(_))) => {}
+            Ok((origin, Kind::Numbered(said, place))) => {
+                if let Err(reason) = self.account(message, origin, (said, place)) {
+                    self.foreign(message, &reason);
+                }
+            }
+        }
+    }
+
+    fn account(
+        &mut self,
+        message: &Message,
+        origin: Origin,
+        (said, place): (Said, Place),
+    ) -> Result<(), Foreign> {
+        let (subject, headers) = (&message.subject, message.headers.as_ref());
+        let about = || message::topic(&self.node.names, subject, headers);
+        let from = (origin, subject.as_str());
+        let heard = self.course.hear(from, (said, place), self.began, about)?;
+        let (verdict, topic) = heard;
+        self.tell_lost(&topic, verdict.lost);
+        if said != Said::Event || verdict.is_late {
+            return Ok(());
+        }
+        let event = message::decode(headers, &message.payload).and_then(|event| {
+            match *event.event_type() == topic.event_type {
+                true => Ok(event),
+                false => Err(Unreadable::AnotherType),
+            }
+        });
+        match event {
+            Ok(event) => {
+                count(&self.node.counters.heard, 1);
+                let trace = message::trace(headers);
+                let published = Published::in_trace(topic.namespace, event, trace);
+                // Where the bus was stopped meanwhile nobody listens any more.
+                let _receipt = self.node.local.publish_by(Some(self.route), &published);
+            }
+            Err(reason) => {
+                count(&self.node.counters.unreadable, 1);
+                tracing::warn!(subject = %subject, %origin, %reason, "an event can't be read");
+                self.tell_lost(&topic, Lost::exactly(1));
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_lost(&self, topic: &Topic, mut lost: Lost) {
+        while let Some(missed) = lost.tell() {
+            match missed {
+                Missed::Exactly(missed) => count(&self.node.counters.missed, missed),
+                Missed::Unknown => count(&self.node.counters.unknown, 1),
+            }
+            let (namespace, event_type) = (&topic.namespace, &topic.event_type);
+            let local = &self.node.local;
+            local.tell_missing(self.route, namespace, event_type, missed);
+        }
+    }
+
+    fn foreign(&self, message: &Message, reason: &Foreign) {
+        count(&self.node.counters.foreign, 1);
+        tracing::warn!(subject = %message.subject, %reason, "a message is none of this bus");
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::KnowsUs(origin, since) => self.course.knows_us(origin, since),
+            Order::Silent(origin) => {
+                if self.course.falls_silent(origin, Instant::now()) {
+                    count(&self.node.counters.unknown, 1);
+                    self.node.local.tell_unknown(self.route);
+                }
+            }
+            Order::Stopped(origin) => {
+                for topic in self.course.stops(origin) {
+                    self.tell_lost(&topic, Missed::Unknown.into());
+                }
+            }
+            Order::Drain(drained) => {
+                // Nobody is there where it was given up.
+                let _given_up = drained.send(());
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Who publishes: one incarnation of a node.
+
+use std::fmt;
+
+use ulid::Ulid;
+
+/// One incarnation of a node: a bus that was begun anew, even in the same process, is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Origin(Ulid);
+
+impl Origin {
+    pub(crate) fn new() -> Self {
+        Self(Ulid::generate())
+    }
+
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let origin = Self(Ulid::from_string(text).ok()?);
+        // One text for each.
+        (text.len() == ulid::ULID_LEN && origin.to_string() == text).then_some(origin)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
