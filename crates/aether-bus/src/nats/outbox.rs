@@ -47,6 +47,8 @@ struct State {
     client: Client,
     numbers: Numbers,
     is_stopped: bool,
+    /// Others were told so: whatever came after that would say that the node is there.
+    has_left: bool,
     /// Somebody waits for room.
     is_waited: bool,
 }
@@ -77,6 +79,7 @@ impl Outbox {
                 client,
                 numbers: Numbers::new(subjects_max),
                 is_stopped: false,
+                has_left: false,
                 is_waited: false,
             }),
             line: tokio::sync::Mutex::new(()),
@@ -200,24 +203,25 @@ impl Outbox {
 
     /// Sends a probe to who listens on this subject.
     pub(crate) fn probe(&self, subject: &str, number: u64) -> Result<(), Unsent> {
-        self.start_now(self.marked(subject, &Kind::Probe(number), None))
+        let mut state = self.state.lock();
+        state.has_room()?;
+        state.start_message(self.marked(subject, &Kind::Probe(number), None))
     }
 
-    /// Tells other nodes something.
+    /// Tells other nodes something; nothing more after [`Word::Stopped`].
     pub(crate) fn tell(&self, to: &str, word: &Word, body: Bytes) -> Result<(), Unsent> {
-        self.start_now(OutboundMessage {
+        let mut state = self.state.lock();
+        if state.has_left {
+            return Err(Unsent::Failed(BusError::Stopped));
+        }
+        state.has_room()?;
+        state.has_left = *word == Word::Stopped;
+        state.start_message(OutboundMessage {
             subject: to.into(),
             reply: None,
             payload: body,
             headers: Some(message::word_headers(self.origin, word)),
         })
-    }
-
-    fn start_now(&self, message: OutboundMessage) -> Result<(), Unsent> {
-        let mut state = self.state.lock();
-        state.has_room()?;
-        let sent = state.start(message);
-        sent.map_err(|_| Unsent::Failed(BusError::Closed))
     }
 
     /// What is numbered.
@@ -257,6 +261,12 @@ impl State {
 
     fn start(&mut self, message: OutboundMessage) -> Result<(), PublishError> {
         Pin::new(&mut self.client).start_send(message)
+    }
+
+    /// The same of one that can't be too large.
+    fn start_message(&mut self, message: OutboundMessage) -> Result<(), Unsent> {
+        let sent = self.start(message);
+        sent.map_err(|_| Unsent::Failed(BusError::Closed))
     }
 }
 
