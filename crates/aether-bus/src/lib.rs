@@ -38,18 +38,21 @@
 //!
 //! A bus is an [`EventBroadcaster`](aether_core::EventBroadcaster): a store that is given one tells
 //! it of each event that it has stored, by a notice ([`EventStored`](aether_core::EventStored));
-//! [`SubscribeStored`] hears of them.
+//! [`SubscribeStored`] hears of them. [Healed by](StoredNotices::healed_by) the store's feed they
+//! are those of all events: what the bus has lost is read there, before what comes after it.
 //!
 //! # What is not promised
 //!
 //! - That an event arrives: it is in memory only. Who has to see each one reads a store's feed
-//!   ([`EventFeed`](aether_core::EventFeed)).
+//!   ([`EventFeed`](aether_core::EventFeed)), or heals by it.
 //! - An order between publishers, or between actors.
 //! - Secrecy: a namespace is a boundary against accidents, not against people.
 
 mod bus;
 mod delivery;
 mod event_bus;
+mod given;
+mod healed;
 mod index;
 mod lost;
 #[cfg(feature = "nats")]
@@ -68,6 +71,7 @@ pub use delivery::{Delivery, Missed, Published};
 pub use event_bus::EventBus;
 #[cfg(feature = "nats")]
 pub use nats::{InvalidNatsBusConfig, NatsBusConfig, NatsBusStats, NatsEventBus};
+pub use healed::{HealedNotice, HealedNotices};
 pub use pattern::{InvalidPattern, NamespacePattern};
 pub use stored::{StoredDelivery, StoredNotices, SubscribeStored};
 pub use subscribe::{Subscribe, WhenFull};

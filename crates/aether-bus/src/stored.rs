@@ -58,8 +58,12 @@ pub trait SubscribeStored: Bus {
                 return Err(BusError::TypesOfNotices);
             }
             let filter: EventFilter = asked.filter.clone().event_type(EventStored::EVENT_TYPE);
+            let of_events = asked.filter.clone();
             let subscription = self.subscribe(asked.only(filter)).await?;
-            Ok(StoredNotices { subscription })
+            Ok(StoredNotices {
+                subscription,
+                of_events,
+            })
         }
     }
 }
@@ -71,6 +75,8 @@ impl<B: Bus + ?Sized> SubscribeStored for B {}
 #[must_use = "dropping it unsubscribes"]
 pub struct StoredNotices {
     subscription: Subscription,
+    /// Which events they tell of.
+    of_events: EventFilter,
 }
 
 /// What [`StoredNotices`] give.
@@ -115,6 +121,16 @@ impl StoredNotices {
     /// The subscription below.
     pub fn subscription(&self) -> &Subscription {
         &self.subscription
+    }
+
+    /// Which events they tell of.
+    pub(crate) fn of_events(&self) -> &EventFilter {
+        &self.of_events
+    }
+
+    /// Drops what is next, whatever it is; ready at the end too.
+    pub(crate) fn poll_drop(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.subscription).poll_next(cx).map(drop)
     }
 }
 
