@@ -49,6 +49,7 @@
 //! - Secrecy: a namespace is a boundary against accidents, not against people.
 
 mod bus;
+mod cloud_events;
 mod delivery;
 mod event_bus;
 mod given;
@@ -63,10 +64,12 @@ mod ring;
 mod stored;
 mod subscribe;
 mod subscription;
+mod uri_reference;
 
 #[cfg(feature = "nats")]
 pub use async_nats;
 pub use bus::{Bus, BusError, Receipt};
+pub use cloud_events::{CloudEvents, InvalidSource};
 pub use delivery::{Delivery, Missed, Published};
 pub use event_bus::EventBus;
 #[cfg(feature = "nats")]
