@@ -159,9 +159,10 @@ impl JetStreamStore {
     /// Takes a hint that this version of an actor is stored: from another node's
     /// [`EventStored`](aether_core::EventStored), say.
     ///
-    /// A save that would have been sure to be refused reads first then, which saves it a round
-    /// trip. Nothing else depends on it: a hint that is wrong costs one read. It is for actors
-    /// that are remembered; of the others it is remembered itself, as long as there is room.
+    /// A save that would have been sure to be refused reads first then, which saves it two round
+    /// trips: the refusal, and the look at what is there instead. Nothing else depends on it: a
+    /// hint that is wrong costs one read. It is for actors that are remembered; of the others it
+    /// is remembered itself, as long as there is room.
     pub fn update_version_cache(&self, actor_id: &ActorId, version: Version) {
         self.shared.ledger.actors.hint(actor_id, version);
     }

@@ -20,6 +20,7 @@ mod bare;
 mod cold;
 mod feed;
 mod hearing;
+mod hint;
 mod in_process;
 mod meter;
 mod read;
@@ -36,7 +37,7 @@ use world::World;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What can be asked for, in the order of the table.
-const ROWS: [&str; 13] = [
+const ROWS: [&str; 14] = [
     "save",
     "flight",
     "batch",
@@ -50,6 +51,7 @@ const ROWS: [&str; 13] = [
     "live",
     "republish",
     "heard",
+    "hint",
 ];
 
 #[tokio::main]
@@ -106,7 +108,8 @@ async fn measure(url: String, is_quick: bool, wanted: Vec<String>) -> Vec<Row> {
             "feed" => feed::catch_up(&world).await,
             "live" => feed::live(&world).await,
             "republish" => hearing::saves(&world).await,
-            _ => hearing::arrival(&world).await,
+            "heard" => hearing::arrival(&world).await,
+            _ => hint::hint(&world).await,
         });
     }
     world.clear().await;

@@ -9,6 +9,8 @@ use crate::meter::Passes;
 pub enum Target {
     /// At most so many times the limit's time.
     Times(f64),
+    /// Less than so many times the limit's time.
+    Below(f64),
     /// At least so many times the limit's rate.
     Rate(f64),
     /// Less than so many nanoseconds.
@@ -71,6 +73,7 @@ impl Row {
         let result = self.result();
         match self.target {
             Target::Times(most) => Some(result <= most),
+            Target::Below(times) => Some(result < times),
             Target::Rate(least) => Some(result >= least),
             Target::Nanos(below) => Some(result < below),
             Target::None => None,
@@ -131,6 +134,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Times(most) => write!(f, "<= {most:.2}"),
+            Self::Below(times) => write!(f, "< {times}"),
             Self::Rate(least) => write!(f, ">= {least:.2} of the rate"),
             Self::Nanos(below) => write!(f, "< {below:.0} ns"),
             Self::None => Ok(()),
