@@ -72,9 +72,9 @@ pub use bus::{Bus, BusError, Receipt};
 pub use cloud_events::{CloudEvents, InvalidSource};
 pub use delivery::{Delivery, Missed, Published};
 pub use event_bus::EventBus;
+pub use healed::{HealedNotice, HealedNotices};
 #[cfg(feature = "nats")]
 pub use nats::{InvalidNatsBusConfig, NatsBusConfig, NatsBusStats, NatsEventBus};
-pub use healed::{HealedNotice, HealedNotices};
 pub use pattern::{InvalidPattern, NamespacePattern};
 pub use stored::{StoredDelivery, StoredNotices, SubscribeStored};
 pub use subscribe::{Subscribe, WhenFull};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aether_core::{TraceContext, TraceSource, WireForm};
 
+use crate::CloudEvents;
 use crate::nats::names::{Names, PREFIX_BYTES_MAX};
 
 /// How a bus on NATS is set up. Nodes whose prefixes are the same are on one bus.
@@ -28,6 +29,7 @@ pub struct NatsBusConfig {
     pub(crate) tick: Duration,
     pub(crate) deadline: Duration,
     pub(crate) subjects_max: usize,
+    pub(crate) cloud_events: Option<CloudEvents>,
     pub(crate) trace: Option<TraceSource>,
 }
 
@@ -84,6 +86,7 @@ impl NatsBusConfig {
             tick: Self::ANNOUNCE_DEFAULT,
             deadline: Self::DEADLINE_DEFAULT,
             subjects_max: Self::SUBJECTS_MAX,
+            cloud_events: None,
             trace: None,
         })
     }
@@ -126,6 +129,12 @@ impl NatsBusConfig {
     pub fn deadline(mut self, deadline: Duration) -> Result<Self, InvalidNatsBusConfig> {
         self.deadline = within("the deadline", deadline)?;
         Ok(self)
+    }
+
+    /// Messages carry these headers, too: so others' tools can read what they are about.
+    pub fn cloud_events(mut self, headers: CloudEvents) -> Self {
+        self.cloud_events = Some(headers);
+        self
     }
 
     /// Messages carry the trace in which they were published, in `traceparent` and `tracestate`

@@ -122,6 +122,9 @@ fn hear(node: &Node, message: &Message) {
         }
         return;
     }
+    if node.peers.lock().has_stopped(origin) {
+        return;
+    }
     match word {
         Word::Alive { every } => is_there(node, origin, Some(Duration::from_millis(every))),
         Word::Stopped => {

@@ -270,3 +270,6 @@ impl Heard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -231,7 +231,7 @@ impl NatsEventBus {
     #[must_use]
     pub fn stats(&self) -> NatsBusStats {
         let node = &self.0.node;
-        let nodes = node.peers.lock().len();
+        let nodes = node.peers.lock().count();
         node.counters.stats(nodes)
     }
 

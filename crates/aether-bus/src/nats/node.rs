@@ -116,6 +116,11 @@ impl Node {
         let (mut headers, body) = encoded.map_err(|error| BusError::Unencodable {
             reason: error.to_string(),
         })?;
+        if let Some(cloud_events) = &self.config.cloud_events {
+            for (name, value) in cloud_events.headers(&event, self.config.form.media_type()) {
+                headers.insert(name, value);
+            }
+        }
         let subject = self.names.subject(namespace, event.event_type());
         let topic = Topic {
             namespace: namespace.clone(),

@@ -12,6 +12,8 @@ use crate::nats::origin::Origin;
 const SILENT_BEATS: u32 = 4;
 /// How many questions it is remembered what they were about.
 const QUESTIONS_MAX: usize = 256;
+/// How many nodes are remembered that have stopped.
+const STOPPED_MAX: usize = 1_024;
 
 /// The other nodes.
 #[derive(Debug, Default)]
@@ -21,6 +23,9 @@ pub(crate) struct Peers {
     last: u64,
     /// The last one that everybody is to answer.
     for_all: u64,
+    /// Those that have stopped. What they have said before may come later, where it comes another
+    /// way.
+    stopped: VecDeque<Origin>,
     /// What was asked for.
     asked: VecDeque<(u64, Vec<Arc<str>>)>,
 }
@@ -34,8 +39,18 @@ struct Peer {
 }
 
 impl Peers {
-    pub(crate) fn len(&self) -> usize {
-        self.known.len()
+    /// How many there are, and how many of them have not answered what all have to.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let strangers = self
+            .known
+            .values()
+            .filter(|peer| peer.answered < self.for_all);
+        (self.known.len(), strangers.count())
+    }
+
+    /// Whether it has stopped, so that what it has said before is not to be believed.
+    pub(crate) fn has_stopped(&self, origin: Origin) -> bool {
+        self.stopped.contains(&origin)
     }
 
     /// The number of a question about these subjects.
@@ -79,6 +94,10 @@ impl Peers {
     /// It has stopped: whether it had answered everything, so that it has said its last numbers to
     /// whoever listens here.
     pub(crate) fn stopped(&mut self, origin: Origin) -> bool {
+        if self.stopped.len() == STOPPED_MAX {
+            self.stopped.pop_front();
+        }
+        self.stopped.push_back(origin);
         let peer = self.known.remove(&origin);
         peer.is_some_and(|peer| peer.answered >= self.for_all)
     }

@@ -23,6 +23,9 @@ pub struct NatsBusStats {
     pub unreadable: u64,
     /// How many other nodes are there.
     pub nodes: u64,
+    /// How many of them have not yet answered what they were asked: they may not have heard of all
+    /// subscriptions of this node.
+    pub strangers: u64,
 }
 
 /// The same while it changes.
@@ -42,7 +45,7 @@ pub(crate) fn count(counter: &AtomicU64, more: u64) {
 }
 
 impl Counters {
-    pub(crate) fn stats(&self, nodes: usize) -> NatsBusStats {
+    pub(crate) fn stats(&self, (nodes, strangers): (usize, usize)) -> NatsBusStats {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         NatsBusStats {
             sent: count(&self.sent),
@@ -53,6 +56,7 @@ impl Counters {
             foreign: count(&self.foreign),
             unreadable: count(&self.unreadable),
             nodes: nodes as u64,
+            strangers: strangers as u64,
         }
     }
 }

@@ -22,6 +22,7 @@ async fn what_a_killed_node_has_sent_last_nobody_knows() {
     let bus = node(&proxy.url, &prefix).await;
     bus.publish(&SHOP, event(1)).await.unwrap();
     expect(&mut heard, &[Said::Event(1)]).await;
+    crate::acquainted(&listener, 1).await;
     // Nothing of it gets through any more, not even that it is gone.
     proxy.set_down(true);
     expect(&mut heard, &[Said::Unknown]).await;
@@ -148,6 +149,9 @@ async fn ten_thousand_subscribers_on_a_node_get_each_event_once() {
     assert_eq!(listener.subscribers(&SHOP), 0);
     // And nothing is left on the server: what is published now is heard by nobody.
     bus.publish(&SHOP, event(4)).await.unwrap();
+    // Once the server has had it.
+    let after_it = bus.subscribe(Subscribe::to(crate::support::namespace("bank")));
+    drop(after_it.await.unwrap());
     let mut again = listener.subscribe(Subscribe::to(&SHOP)).await.unwrap();
     bus.publish(&SHOP, event(5)).await.unwrap();
     assert_eq!(said(next(&mut again).await.as_ref()), Said::Event(5));

@@ -89,8 +89,7 @@ async fn a_lost_first_message_is_a_gap_too() {
     let pair = Pair::new().await;
     let mut heard = pair.subscribe(Subscribe::to(&SHOP)).await;
     // Once the publisher knows of the subscription.
-    crate::until("it answers", || pair.listener.stats().nodes == 1).await;
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    crate::acquainted(&pair.listener, 1).await;
     pair.lose(" event 0.");
     pair.publish(1).await;
     expect(&mut heard, &[Said::Missed(1)]).await;
@@ -200,6 +199,9 @@ async fn what_is_nobody_s_is_counted_and_what_can_t_be_read_is_missed() {
         .publish(subject.clone(), "no headers".into())
         .await
         .unwrap();
+    let stats = || pair.listener.stats();
+    let count = foreign.len() as u64 + 1;
+    crate::until("all are counted", || stats().foreign == count).await;
     // On subjects that are about nothing.
     let heard_of_all = pair
         .subscribe(Subscribe::to(aether_bus::NamespacePattern::all()))
@@ -213,11 +215,8 @@ async fn what_is_nobody_s_is_counted_and_what_can_t_be_read_is_missed() {
             .await
             .unwrap();
     }
-    client.flush().await.unwrap();
-    let stats = || pair.listener.stats();
-    // Two of the last three come to both subscriptions on the server.
-    let count = foreign.len() as u64 + 1 + 5;
-    crate::until("all are counted", || stats().foreign == count).await;
+    // Two of the three come to both subscriptions on the server.
+    crate::until("all are counted", || stats().foreign == count + 5).await;
     drop(heard_of_all);
     // Numbered, and not to be read: an event is missing.
     for (body, content_type) in [

@@ -29,7 +29,7 @@ mod support;
 
 use std::time::Duration;
 
-use aether_bus::{Delivery, Missed, Subscription};
+use aether_bus::{Delivery, Missed, NatsEventBus, Subscription};
 
 /// However slow the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -80,6 +80,15 @@ impl Tally {
         }
         self
     }
+}
+
+/// Waits until this node knows so many others, and they know of all its subscriptions.
+async fn acquainted(bus: &NatsEventBus, nodes: u64) {
+    until("nodes don't hear of each other", || {
+        let stats = bus.stats();
+        (stats.nodes, stats.strangers) == (nodes, 0)
+    })
+    .await;
 }
 
 /// Waits until this is so.
