@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 /// Where a benchmark finds the id of the server's process, for the processor time that it takes.
 const PID_VARIABLE: &str = "AETHER_NATS_PID";
 
-/// The crate that has them.
+/// The crate that has chaos.
 const PACKAGE: &str = "aether-store-jetstream";
 
 /// What can be measured.
@@ -27,12 +27,25 @@ const PACKAGE: &str = "aether-store-jetstream";
 pub(crate) enum Benchmark {
     /// Saving, loading and snapshots of the JetStream store
     Jetstream,
+    /// Events across nodes
+    Bus,
+}
+
+impl Benchmark {
+    /// The crate that has it.
+    fn package(self) -> &'static str {
+        match self {
+            Self::Jetstream => PACKAGE,
+            Self::Bus => "aether-bus",
+        }
+    }
 }
 
 impl fmt::Display for Benchmark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Jetstream => "jetstream",
+            Self::Bus => "bus",
         })
     }
 }
@@ -66,7 +79,7 @@ pub(crate) async fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<Exi
 
 /// `cargo xtask chaos`: ends with the program's own exit code.
 pub(crate) async fn chaos(workspace: &Workspace, args: &ChaosArgs) -> Result<ExitCode> {
-    target(workspace, &TargetKind::Test, "chaos")?;
+    target(workspace, PACKAGE, &TargetKind::Test, "chaos")?;
     let wanted = Wanted::process(args.server_version.clone());
     let program = program::ours(&wanted, workspace).await?;
     let seed = match args.seed {
@@ -100,24 +113,29 @@ fn pass_on(command: &mut Command, args: &[std::ffi::OsString]) {
 
 /// What builds a benchmark and runs it, with the features that its target says it requires.
 fn bench_command(workspace: &Workspace, name: Benchmark) -> Result<Command> {
-    let name = name.to_string();
-    let features = target(workspace, &TargetKind::Bench, &name)?
+    let (package, name) = (name.package(), name.to_string());
+    let features = target(workspace, package, &TargetKind::Bench, &name)?
         .required_features
         .join(",");
-    let mut command = cargo(["bench", "--package", PACKAGE, "--bench", &name]);
+    let mut command = cargo(["bench", "--package", package, "--bench", &name]);
     command.args(["--features", &features]);
     Ok(command)
 }
 
 /// Says plainly that there is none, which cargo does at length.
-fn target<'w>(workspace: &'w Workspace, kind: &TargetKind, name: &str) -> Result<&'w Target> {
+fn target<'w>(
+    workspace: &'w Workspace,
+    package: &str,
+    kind: &TargetKind,
+    name: &str,
+) -> Result<&'w Target> {
     workspace
         .members()
         .into_iter()
-        .filter(|package| *package.name == PACKAGE)
-        .flat_map(|package| &package.targets)
+        .filter(|member| *member.name == package)
+        .flat_map(|member| &member.targets)
         .find(|target| target.kind.contains(kind) && target.name == name)
-        .with_context(|| format!("{PACKAGE} has no {kind} target `{name}`"))
+        .with_context(|| format!("{package} has no {kind} target `{name}`"))
 }
 
 #[cfg(test)]
@@ -126,10 +144,12 @@ mod tests {
 
     /// cargo does not build it without.
     #[test]
-    fn the_jetstream_benchmark_gets_the_feature_that_it_requires() {
+    fn each_benchmark_gets_the_feature_that_it_requires() {
         let workspace = Workspace::find().unwrap();
-        let command = bench_command(&workspace, Benchmark::Jetstream).unwrap();
-        let arguments: Vec<_> = command.as_std().get_args().collect();
-        assert!(arguments.ends_with(&["--features".as_ref(), "_bench".as_ref()]));
+        for (name, feature) in [(Benchmark::Jetstream, "_bench"), (Benchmark::Bus, "nats")] {
+            let command = bench_command(&workspace, name).unwrap();
+            let arguments: Vec<_> = command.as_std().get_args().collect();
+            assert!(arguments.ends_with(&["--features".as_ref(), feature.as_ref()]));
+        }
     }
 }
