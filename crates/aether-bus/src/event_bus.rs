@@ -146,6 +146,18 @@ impl EventBus {
         drop(index);
     }
 
+    /// Nothing comes on this way any more: its subscriptions end, behind a gap that nobody can count.
+    #[cfg(feature = "nats")]
+    pub(crate) fn end_route(&self, via: Route) {
+        let mut afterwards = Afterwards::default();
+        let index = self.0.index.read();
+        index.each_of(via, |target| {
+            target.add_gap(Missed::Unknown.into(), &mut afterwards);
+            target.end(SubscriptionEnd::Closed, &mut afterwards);
+        });
+        drop(index);
+    }
+
     /// Offers it to all, and gives those that it has to wait for.
     fn offer(
         &self,
@@ -197,8 +209,15 @@ impl EventBus {
     }
 }
 
-#[cfg(feature = "nats")]
 impl Target {
+    fn end(&self, end: SubscriptionEnd, afterwards: &mut Afterwards) {
+        match self {
+            Self::Own(queue) => queue.end(end, afterwards),
+            Self::Shared(ring) => ring.end(end, afterwards),
+        }
+    }
+
+    #[cfg(feature = "nats")]
     fn add_gap(&self, missed: Lost, afterwards: &mut Afterwards) {
         match self {
             Self::Own(queue) => queue.add_gap(missed, afterwards),
@@ -213,10 +232,7 @@ impl Shared {
         let mut index = self.index.write();
         index.is_stopped = true;
         for target in index.take_all() {
-            match target {
-                Target::Own(queue) => queue.end(SubscriptionEnd::Stopped, &mut afterwards),
-                Target::Shared(ring) => ring.end(SubscriptionEnd::Stopped, &mut afterwards),
-            }
+            target.end(SubscriptionEnd::Stopped, &mut afterwards);
         }
         drop(index);
     }

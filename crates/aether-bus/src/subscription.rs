@@ -68,6 +68,8 @@ pub enum SubscriptionEnd {
     Stopped,
     /// It fell behind, and had asked for [`WhenFull::Disconnect`](crate::WhenFull::Disconnect).
     Disconnected,
+    /// The connection over which events come was closed for good: there is a gap before the end.
+    Closed,
     /// It was dropped.
     Unsubscribed,
 }

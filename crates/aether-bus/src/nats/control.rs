@@ -1,5 +1,5 @@
 //! What a node does by itself: it says that it is there, announces its last numbers, answers who asks
-//! for them, and notices who is gone.
+//! for them, asks who is new, and notices who is gone.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,9 +15,12 @@ use crate::nats::message::{self, Word};
 use crate::nats::names::comes_to;
 use crate::nats::node::Node;
 use crate::nats::origin::Origin;
+use crate::nats::stats::count;
 
-/// The most subjects in one question; of more, several are asked.
-pub(crate) const ASKED_AT_ONCE: usize = 500;
+/// How long it waits for more that is to be asked, once something is.
+const ASKED_TOGETHER: Duration = Duration::from_millis(2);
+/// The most subjects in a question that is answered: more than any node asks for at once.
+const ASKED_MAX: usize = 16 * 1024;
 
 /// What a node hears of others.
 pub(crate) struct Control {
@@ -31,7 +34,11 @@ pub(crate) struct Control {
 /// How far a node has come with what it does by itself.
 struct Pace {
     connects: u64,
+    /// When it said that it is there.
     said_at: Option<Instant>,
+    /// When the last tick was, and the last one for announcements.
+    last: Instant,
+    ticked_at: Instant,
 }
 
 impl Control {
@@ -41,21 +48,27 @@ impl Control {
         let every = node.config.tick.min(node.config.heartbeat);
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let now = Instant::now();
         let mut pace = Pace {
             connects: node.connects(),
             said_at: None,
+            last: now,
+            ticked_at: now,
         };
-        let mut ticked_at = Instant::now();
         loop {
+            // What was said to this node alone comes first: a node that stops has said it before. And
+            // whoever is thought to be silent may have said something that was not heard yet.
             let message = tokio::select! {
-                message = self.all.next() => message,
+                biased;
                 message = self.own.next() => message,
+                message = self.all.next() => message,
+                () = node.to_ask.notified() => {
+                    tokio::time::sleep(ASKED_TOGETHER).await;
+                    node.ask();
+                    continue;
+                }
                 _ = ticks.tick() => {
-                    let has_ticked = ticked_at.elapsed() >= node.config.tick;
-                    if has_ticked {
-                        ticked_at = Instant::now();
-                    }
-                    tick(&node, &mut pace, has_ticked);
+                    tick(&node, &mut pace, every);
                     continue;
                 }
             };
@@ -67,8 +80,10 @@ impl Control {
     }
 }
 
-fn tick(node: &Node, pace: &mut Pace, has_ticked: bool) {
+fn tick(node: &Arc<Node>, pace: &mut Pace, every: Duration) {
     let now = Instant::now();
+    let was_stalled = now.saturating_duration_since(pace.last) > 2 * every + every / 2;
+    pace.last = now;
     if !node.is_connected() {
         // Nobody can be heard.
         node.peers.lock().wait_anew(now);
@@ -78,41 +93,48 @@ fn tick(node: &Node, pace: &mut Pace, has_ticked: bool) {
     if connects != pace.connects {
         pace.connects = connects;
         pace.said_at = None;
-        node.peers.lock().wait_anew(now);
-        node.outbox.numbers(|numbers| numbers.ask(|_| true));
-        for subjects in node.listened().chunks(ASKED_AT_ONCE) {
-            node.ask_all(subjects.to_vec());
-        }
+        node.peers.lock().ask_anew(now);
+        node.outbox.announce_all();
+        let probing = node.clone();
+        tokio::spawn(async move { probing.probe_all().await });
     }
-    if has_ticked {
-        node.outbox.numbers(|numbers| numbers.tick());
+    if now.saturating_duration_since(pace.ticked_at) >= node.config.tick {
+        pace.ticked_at = now;
+        node.outbox.tick();
     }
-    // What there is no room for comes with the next tick.
-    node.outbox.announce();
     let is_time = pace
         .said_at
         .is_none_or(|said| now.saturating_duration_since(said) >= node.config.heartbeat);
-    if is_time && say_alive(node) {
+    if is_time {
+        say_alive(node);
         pace.said_at = Some(now);
     }
-    for origin in node.peers.lock().silent(now) {
-        tracing::warn!(%origin, "a node of the bus is silent");
-        node.order(None, || Order::Silent(origin));
+    if was_stalled {
+        // What was said meanwhile may not have been heard.
+        node.peers.lock().wait_anew(now);
     }
+    let silent = node.peers.lock().silent(now);
+    for origin in silent {
+        tracing::warn!(%origin, "a node of the bus is silent");
+        node.order_all(|_| Order::Silent(origin));
+    }
+    node.ask();
 }
 
-/// Whether it was said.
-pub(crate) fn say_alive(node: &Node) -> bool {
+/// Says to all that it is there.
+pub(crate) fn say_alive(node: &Node) {
+    alive(node, node.names.all_nodes());
+}
+
+fn alive(node: &Node, to: String) {
     let every = node.config.heartbeat.as_millis();
     let every = u64::try_from(every).unwrap_or(u64::MAX);
-    let all = node.names.all_nodes();
-    let said = node.outbox.tell(&all, &Word::Alive { every }, Bytes::new());
-    said.is_ok()
+    node.outbox.tell(to, &Word::Alive { every }, Bytes::new());
 }
 
 fn hear(node: &Node, message: &Message) {
     let Some((origin, word)) = message::word(message.headers.as_ref()) else {
-        crate::nats::stats::count(&node.counters.foreign, 1);
+        count(&node.counters.foreign, 1);
         tracing::warn!(subject = %message.subject, "a message is none of this bus");
         return;
     };
@@ -128,8 +150,8 @@ fn hear(node: &Node, message: &Message) {
     match word {
         Word::Alive { every } => is_there(node, origin, Some(Duration::from_millis(every))),
         Word::Stopped => {
-            let has_answered = node.peers.lock().stopped(origin);
-            node.order(None, || match has_answered {
+            let has_answered_for = node.peers.lock().stopped(origin);
+            node.order_all(|route| match has_answered_for(route) {
                 true => Order::Stopped(origin),
                 false => Order::Silent(origin),
             });
@@ -141,48 +163,37 @@ fn hear(node: &Node, message: &Message) {
         Word::Answers {
             question,
             next_series,
+            forgotten_before,
         } => {
-            let mut peers = node.peers.lock();
-            peers.hear(origin, None, Instant::now());
-            let subjects = peers.answered(origin, question);
-            drop(peers);
-            node.order(Some(&subjects), || Order::KnowsUs(origin, next_series));
+            is_there(node, origin, None);
+            let listened = node.peers.lock().answered(origin, question);
+            node.order(&listened, || Order::KnowsUs {
+                origin,
+                since: next_series,
+                forgotten_before,
+            });
+            if !listened.is_empty() {
+                node.to_ask.notify_one();
+            }
         }
         Word::Probe(_) => {}
     }
 }
 
-/// A node is there: it is asked where it has not answered yet.
+/// A node is there. One that is new is told that this one is, too, and asked.
 fn is_there(node: &Node, origin: Origin, every: Option<Duration>) {
-    let is_to_be_asked = node.peers.lock().hear(origin, every, Instant::now());
-    if is_to_be_asked {
-        let to = node.names.node(origin);
-        for subjects in node.listened().chunks(ASKED_AT_ONCE) {
-            let question = node.peers.lock().ask(subjects.to_vec());
-            node.ask(&to, question, subjects);
-        }
+    let is_new = node.peers.lock().hear(origin, every, Instant::now());
+    if is_new {
+        alive(node, node.names.node(origin));
+        node.to_ask.notify_one();
     }
 }
 
 /// Announces the last numbers of what another node listens to, and then says so.
 fn answer(node: &Node, to: Origin, question: u64, listened: &[u8]) {
-    let Ok(listened) = std::str::from_utf8(listened) else {
-        return;
-    };
-    let listened: Vec<&str> = listened.lines().collect();
-    let next_series = node.outbox.numbers(|numbers| {
-        let is_meant = |subject: &str| listened.iter().any(|wanted| comes_to(subject, wanted));
-        numbers.ask(is_meant);
-        numbers.next_series()
+    let listened = std::str::from_utf8(listened).unwrap_or_default();
+    let listened: Vec<&str> = listened.lines().take(ASKED_MAX).collect();
+    node.outbox.answer(to, question, |subject| {
+        listened.iter().any(|wanted| comes_to(subject, wanted))
     });
-    // Where there is no room it is asked again.
-    if node.outbox.announce() {
-        let answers = Word::Answers {
-            question,
-            next_series,
-        };
-        let _unsent = node
-            .outbox
-            .tell(&node.names.node(to), &answers, Bytes::new());
-    }
 }

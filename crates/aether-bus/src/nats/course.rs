@@ -17,34 +17,37 @@
 //!   and answered after that. So it is not the first number that is heard, unless the announcement
 //!   was lost, or forgotten here: nobody knows then what else was.
 //! - The origin has not answered yet. What came before is older than the subscription, as far as
-//!   anybody promises; but a listener who has been there for long should have been answered.
+//!   anybody promises.
 //!
 //! A later series says that the one before has ended, with a number that was announced. Where that
 //! announcement was not heard, nobody knows what was lost at the end of it.
+//!
+//! Whoever was away asks again. The origin announces the last numbers once more, so that what was lost
+//! meanwhile shows; and it says up to which series it has forgotten some. Where such a series could be
+//! one of which something was missed, nobody knows what.
 
 use std::time::{Duration, Instant};
 
 use crate::index::Map;
 use aether_core::{EventType, Namespace};
 
-use crate::Missed;
 use crate::lost::Lost;
 use crate::nats::numbers::Place;
 use crate::nats::origin::Origin;
+use crate::{Missed, NatsBusConfig};
 
-/// The most subjects, of all origins, of which a listener remembers what it has heard.
-pub(crate) const SUBJECTS_MAX: usize = 65_536;
-/// How long origins may take to hear of a listener.
-const YOUNG: Duration = Duration::from_secs(5);
+/// The most subjects of an origin of which a listener remembers what it has heard: as many as an
+/// origin has that is set up as usual.
+const SUBJECTS_MAX: usize = NatsBusConfig::SUBJECTS_MAX;
 /// How long it is remembered where an origin was that is silent.
 const REMEMBERED: Duration = Duration::from_secs(3_600);
+/// The most origins that are silent.
+const SILENT_MAX: usize = 4_096;
 
 /// What one listener has heard.
 #[derive(Debug)]
 pub(crate) struct Course {
-    origins: Map<Origin, Origins>,
-    /// Of all origins.
-    subjects: usize,
+    origins: Map<Origin, Known>,
     subjects_max: usize,
     /// How many messages were heard.
     clock: u64,
@@ -52,10 +55,12 @@ pub(crate) struct Course {
 
 /// What was heard of one origin.
 #[derive(Debug, Default)]
-struct Origins {
+struct Known {
     subjects: Map<Box<str>, Heard>,
     /// Every series from this one on began after it knew of the listener.
     since: Option<u64>,
+    /// What it was told of that was forgotten.
+    forgotten_before: u64,
     silent_since: Option<Instant>,
 }
 
@@ -104,26 +109,30 @@ impl Course {
     fn with_room_for(subjects_max: usize) -> Self {
         Self {
             origins: Map::default(),
-            subjects: 0,
             subjects_max,
             clock: 0,
         }
     }
 
-    /// A message was heard, by a listener who has been there since `began`. What its subject is about
-    /// is asked where nothing was heard on it; where it is about nothing the message was not heard.
+    /// Whether anything was heard of this origin.
+    pub(crate) fn knows(&self, origin: Origin) -> bool {
+        self.origins.contains_key(&origin)
+    }
+
+    /// A message was heard. What its subject is about is asked where nothing was heard on it; where
+    /// it is about nothing the message was not heard.
     pub(crate) fn hear<E>(
         &mut self,
         (origin, subject): (Origin, &str),
         (said, place): (Said, Place),
-        began: Instant,
         topic: impl FnOnce() -> Result<Topic, E>,
     ) -> Result<(Verdict, Topic), E> {
         self.clock += 1;
         let at = self.clock;
-        let known = self.origins.entry(origin).or_default();
-        known.silent_since = None;
-        if let Some(heard) = known.subjects.get_mut(subject) {
+        if let Some(known) = self.origins.get_mut(&origin)
+            && let Some(heard) = known.subjects.get_mut(subject)
+        {
+            known.silent_since = None;
             heard.at = at;
             return Ok((heard.hear(said, place), heard.topic.clone()));
         }
@@ -134,18 +143,18 @@ impl Course {
             at,
             topic: topic.clone(),
         };
-        known.subjects.insert(subject.into(), heard);
+        let known = self.origins.entry(origin).or_default();
+        known.silent_since = None;
         let before = place.number - u64::from(said == Said::Event);
         let lost = match known.since {
             _ if before == 0 => Lost::default(),
             Some(since) if place.series >= since => Lost::exactly(before),
             Some(_) => Missed::Unknown.into(),
-            None if began.elapsed() < YOUNG => Lost::default(),
-            None => Missed::Unknown.into(),
+            None => Lost::default(),
         };
-        self.subjects += 1;
-        if self.subjects > self.subjects_max {
-            self.forget();
+        known.subjects.insert(subject.into(), heard);
+        if known.subjects.len() > self.subjects_max {
+            known.forget();
         }
         let verdict = Verdict {
             lost,
@@ -154,12 +163,23 @@ impl Course {
         Ok((verdict, topic))
     }
 
-    /// Every series of the origin from this one on began after it knew of this listener. To be said
-    /// when everything was heard that came before the origin's answer did.
-    pub(crate) fn knows_us(&mut self, origin: Origin, since: u64) {
+    /// The origin has answered: every series from this one on began after it knew of this listener,
+    /// and all that it has forgotten are below the other. To be said when everything was heard that
+    /// came before the answer did. Whether something may have been lost that nobody knows.
+    pub(crate) fn knows_us(&mut self, origin: Origin, since: u64, forgotten_before: u64) -> bool {
         let known = self.origins.entry(origin).or_default();
         known.silent_since = None;
-        known.since.get_or_insert(since);
+        let Some(since) = known.since.replace(known.since.unwrap_or(since)) else {
+            known.forgotten_before = forgotten_before;
+            return false;
+        };
+        let told = std::mem::replace(&mut known.forgotten_before, forgotten_before);
+        let mut is_lost = forgotten_before > told.max(since);
+        for heard in known.subjects.values_mut() {
+            let may_be_forgotten = heard.last.series < forgotten_before && forgotten_before > told;
+            is_lost |= may_be_forgotten && !heard.has_ended;
+        }
+        is_lost
     }
 
     /// Nothing comes from this origin any more, and it has not said that it stops: whether it is one
@@ -175,59 +195,59 @@ impl Course {
         }
     }
 
-    /// This origin has stopped, and has said so behind the ends of all its series: the topics of
-    /// those of which the end was not heard.
-    pub(crate) fn stops(&mut self, origin: Origin) -> Vec<Topic> {
-        let Some(known) = self.origins.remove(&origin) else {
-            return Vec::new();
-        };
-        self.subjects -= known.subjects.len();
-        let open = known
-            .subjects
-            .into_values()
-            .filter(|heard| !heard.has_ended);
-        open.map(|heard| heard.topic).collect()
+    /// This origin has stopped, and has said so behind the ends of all its series: whether one of
+    /// these was not heard.
+    pub(crate) fn stops(&mut self, origin: Origin) -> bool {
+        let known = self.origins.remove(&origin);
+        let subjects = known.into_iter().flat_map(|known| known.subjects);
+        subjects.into_iter().any(|(_, heard)| !heard.has_ended)
     }
 
+    /// Where the silent were is forgotten after a while; that they were there is not, unless they are
+    /// very many.
     fn forget_the_silent(&mut self, now: Instant) {
-        let subjects = &mut self.subjects;
+        let mut silent = 0;
         self.origins.retain(|_, known| {
-            let is_over = |since| now.saturating_duration_since(since) >= REMEMBERED;
-            let is_forgotten = known.silent_since.is_some_and(is_over);
-            if is_forgotten {
-                *subjects -= known.subjects.len();
+            let Some(since) = known.silent_since else {
+                return true;
+            };
+            silent += 1;
+            if now.saturating_duration_since(since) >= REMEMBERED {
+                known.forget_all();
             }
-            !is_forgotten
+            silent <= SILENT_MAX
         });
     }
+}
 
+impl Known {
     /// Forgets a quarter: the subjects on which nothing was heard for longest. What comes next on one
     /// of them has nothing to be compared with, so it must not be taken for a series that began
     /// after the origin knew of the listener.
     fn forget(&mut self) {
-        let all = self
-            .origins
-            .values()
-            .flat_map(|known| known.subjects.values());
-        let mut times: Vec<u64> = all.map(|heard| heard.at).collect();
+        let mut times: Vec<u64> = self.subjects.values().map(|heard| heard.at).collect();
         let place = times.len() / 4;
         let (_, newest, _) = times.select_nth_unstable(place);
-        let newest = *newest;
-        for known in self.origins.values_mut() {
-            let Origins {
-                subjects, since, ..
-            } = known;
-            subjects.retain(|_, heard| {
-                let stays = heard.at > newest;
-                if !stays {
-                    let next = heard.last.series + 1;
-                    *since = since.map(|since| since.max(next));
-                }
-                stays
-            });
-        }
-        let all = self.origins.values();
-        self.subjects = all.map(|known| known.subjects.len()).sum();
+        self.forget_up_to(*newest);
+    }
+
+    fn forget_all(&mut self) {
+        self.forget_up_to(u64::MAX);
+        self.subjects.shrink_to_fit();
+    }
+
+    fn forget_up_to(&mut self, newest: u64) {
+        let Self {
+            subjects, since, ..
+        } = self;
+        subjects.retain(|_, heard| {
+            let stays = heard.at > newest;
+            if !stays {
+                let next = heard.last.series.saturating_add(1);
+                *since = since.map(|since| since.max(next));
+            }
+            stays
+        });
     }
 }
 

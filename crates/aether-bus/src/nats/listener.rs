@@ -7,6 +7,7 @@
 //! have held.
 
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -36,8 +37,12 @@ const AT_A_TURN: usize = 64;
 /// What a listener is told.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// Every series of the origin from this one on began after it knew of the listener.
-    KnowsUs(Origin, u64),
+    /// The origin has answered.
+    KnowsUs {
+        origin: Origin,
+        since: u64,
+        forgotten_before: u64,
+    },
     /// Nothing comes from it any more, and nobody knows what it has published last.
     Silent(Origin),
     /// It has stopped, and has said so.
@@ -52,7 +57,6 @@ pub(crate) struct Listener {
     pub(crate) route: Route,
     pub(crate) orders: mpsc::UnboundedReceiver<Order>,
     pub(crate) course: Course,
-    pub(crate) began: Instant,
 }
 
 /// What happens next.
@@ -70,6 +74,11 @@ impl Listener {
         subject: Arc<str>,
         listens: watch::Sender<Option<Result<(), BusError>>>,
     ) {
+        // However this ends, nobody goes on waiting for what does not come.
+        let _end = EndsRoute {
+            node: self.node.clone(),
+            route: self.route,
+        };
         let subscribed = self.node.client.subscribe(subject.to_string()).await;
         let (begun, subscriber) = match subscribed {
             Ok(subscriber) => (Ok(()), Some(subscriber)),
@@ -79,8 +88,6 @@ impl Listener {
         if let Some(subscriber) = subscriber {
             self.read(subscriber).await;
         }
-        self.node.local.tell_unknown(self.route);
-        self.node.local.stop();
     }
 
     async fn read(&mut self, mut subscriber: Subscriber) {
@@ -90,7 +97,11 @@ impl Listener {
         for turn in 1_usize.. {
             match self.step(&mut subscriber, &mut put_off, &mut left).await {
                 Step::Message(message) => {
-                    self.hear(&message);
+                    // What somebody's waker does is not to keep others from hearing.
+                    let heard = catch_unwind(AssertUnwindSafe(|| self.hear(&message)));
+                    if heard.is_err() {
+                        self.foreign(&message, &Foreign::Panicked);
+                    }
                     left = left.saturating_sub(1);
                 }
                 Step::Drained => left = 0,
@@ -152,10 +163,15 @@ impl Listener {
         (said, place): (Said, Place),
     ) -> Result<(), Foreign> {
         let (subject, headers) = (&message.subject, message.headers.as_ref());
+        if !self.course.knows(origin) {
+            let is_new = self.node.peers.lock().hear(origin, None, Instant::now());
+            if is_new {
+                self.node.to_ask.notify_one();
+            }
+        }
         let about = || message::topic(&self.node.names, subject, headers);
         let from = (origin, subject.as_str());
-        let heard = self.course.hear(from, (said, place), self.began, about)?;
-        let (verdict, topic) = heard;
+        let (verdict, topic) = self.course.hear(from, (said, place), about)?;
         self.tell_lost(&topic, verdict.lost);
         if said != Said::Event || verdict.is_late {
             return Ok(());
@@ -195,6 +211,11 @@ impl Listener {
         }
     }
 
+    fn tell_unknown(&self) {
+        count(&self.node.counters.unknown, 1);
+        self.node.local.tell_unknown(self.route);
+    }
+
     fn foreign(&self, message: &Message, reason: &Foreign) {
         count(&self.node.counters.foreign, 1);
         tracing::warn!(subject = %message.subject, %reason, "a message is none of this bus");
@@ -202,16 +223,23 @@ impl Listener {
 
     fn carry_out(&mut self, order: Order) {
         match order {
-            Order::KnowsUs(origin, since) => self.course.knows_us(origin, since),
+            Order::KnowsUs {
+                origin,
+                since,
+                forgotten_before,
+            } => {
+                if self.course.knows_us(origin, since, forgotten_before) {
+                    self.tell_unknown();
+                }
+            }
             Order::Silent(origin) => {
                 if self.course.falls_silent(origin, Instant::now()) {
-                    count(&self.node.counters.unknown, 1);
-                    self.node.local.tell_unknown(self.route);
+                    self.tell_unknown();
                 }
             }
             Order::Stopped(origin) => {
-                for topic in self.course.stops(origin) {
-                    self.tell_lost(&topic, Missed::Unknown.into());
+                if self.course.stops(origin) {
+                    self.tell_unknown();
                 }
             }
             Order::Drain(drained) => {
@@ -219,5 +247,17 @@ impl Listener {
                 let _given_up = drained.send(());
             }
         }
+    }
+}
+
+/// Ends the subscriptions of a route when it is dropped: nobody knows what they would have got.
+struct EndsRoute {
+    node: Arc<Node>,
+    route: Route,
+}
+
+impl Drop for EndsRoute {
+    fn drop(&mut self) {
+        self.node.local.end_route(self.route);
     }
 }

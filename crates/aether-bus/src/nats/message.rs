@@ -39,8 +39,13 @@ pub(crate) enum Word {
     Stopped,
     /// It listens to the subjects in the body, and wants the last numbers of them.
     Asks { question: u64 },
-    /// It has announced those; series that begin from now on have this number, or a higher one.
-    Answers { question: u64, next_series: u64 },
+    /// It has announced those. Series that began after it was asked have this number, or a higher
+    /// one; all that it has forgotten have a lower one than the other.
+    Answers {
+        question: u64,
+        next_series: u64,
+        forgotten_before: u64,
+    },
     /// To see whether it comes back.
     Probe(u64),
 }
@@ -52,6 +57,8 @@ pub(crate) enum Foreign {
     NoHeader,
     #[error("its subject does not say what it is about")]
     Subject,
+    #[error("delivering it panicked")]
+    Panicked,
 }
 
 /// What the first words of a message say, beside its origin.
@@ -101,6 +108,7 @@ pub(crate) fn word(headers: Option<&HeaderMap>) -> Option<(Origin, Word)> {
         "answers" => Word::Answers {
             question: number()?,
             next_series: number()?,
+            forgotten_before: number()?,
         },
         "probe" => Word::Probe(number()?),
         _ => return None,
@@ -126,7 +134,11 @@ pub(crate) fn word_headers(origin: Origin, word: &Word) -> HeaderMap {
         Word::Answers {
             question,
             next_series,
-        } => header(origin, format_args!("answers {question} {next_series}")),
+            forgotten_before,
+        } => header(
+            origin,
+            format_args!("answers {question} {next_series} {forgotten_before}"),
+        ),
         Word::Probe(number) => header(origin, format_args!("probe {number}")),
     };
     let mut headers = HeaderMap::new();
@@ -135,9 +147,9 @@ pub(crate) fn word_headers(origin: Origin, word: &Word) -> HeaderMap {
 }
 
 /// Says what the subject is about, where that is too long for it.
-pub(crate) fn topic_headers(headers: &mut HeaderMap, names: &Names, topic: &Topic, subject: &str) {
+pub(crate) fn topic_headers(headers: &mut HeaderMap, topic: &Topic, subject: &str) {
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    if topic_of(names, subject, None).is_none() {
+    if Names::is_shortened(subject) {
         headers.insert(NAMESPACE, encoded(topic.namespace.as_str()));
         headers.insert(EVENT_TYPE, encoded(topic.event_type.as_str()));
     }
@@ -227,9 +239,11 @@ pub(crate) fn trace(headers: Option<&HeaderMap>) -> Option<TraceContext> {
     }
 }
 
-/// The bytes of a message as the server counts them.
+/// The least bytes that a message has which gets a place, as the server counts them.
 pub(crate) fn size(headers: &HeaderMap, body: &[u8]) -> usize {
     const BEGINNING_AND_END: usize = "NATS/1.0\r\n\r\n".len();
+    /// The header that is added with a place.
+    const ADDED: usize = "Aether-Bus: 1 01ARZ3NDEKTSV4RRFFQ69G5FAV event 1.1\r\n".len();
     let lines = headers.iter().flat_map(|(name, values)| {
         let name: &str = name.as_ref();
         let of_name = name.len() + ": \r\n".len();
@@ -237,7 +251,7 @@ pub(crate) fn size(headers: &HeaderMap, body: &[u8]) -> usize {
             .iter()
             .map(move |value| of_name + value.as_str().len())
     });
-    BEGINNING_AND_END + lines.sum::<usize>() + body.len()
+    BEGINNING_AND_END + ADDED + lines.sum::<usize>() + body.len()
 }
 
 #[cfg(test)]
@@ -311,8 +325,9 @@ mod tests {
                 Word::Answers {
                     question: 4,
                     next_series: 9,
+                    forgotten_before: 3,
                 },
-                "answers 4 9",
+                "answers 4 9 3",
             ),
             (Word::Probe(0), "probe 0"),
         ];
@@ -336,7 +351,7 @@ mod tests {
         for about in topics {
             let subject = names().subject(&about.namespace, &about.event_type);
             let mut headers = HeaderMap::new();
-            topic_headers(&mut headers, &names(), &about, &subject);
+            topic_headers(&mut headers, &about, &subject);
             let is_long = about.namespace.as_str().len() > 100;
             assert_eq!(headers.is_empty(), !is_long);
             assert_eq!(topic(&names(), &subject, Some(&headers)), Ok(about));

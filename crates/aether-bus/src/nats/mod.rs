@@ -19,17 +19,13 @@ use std::sync::Arc;
 
 use aether_core::{BroadcastError, Event, EventBroadcaster, Namespace};
 use async_nats::{Client, ConnectOptions, ServerAddr};
-use bytes::Bytes;
 use tokio::sync::OnceCell;
 use tokio::task::AbortHandle;
 
-use crate::index::Route;
 use crate::{Bus, BusError, NamespacePattern, Receipt, Subscribe, Subscription};
 
 use control::{Control, say_alive};
-use message::Word;
 use node::Node;
-use outbox::Unsent;
 use stats::count;
 
 pub use config::{InvalidNatsBusConfig, NatsBusConfig};
@@ -76,10 +72,14 @@ pub use stats::NatsBusStats;
 #[derive(Clone)]
 pub struct NatsEventBus(Arc<Owner>);
 
+/// A namespace on which a node tries whether it may publish.
+static RESERVED: Namespace = Namespace::from_static("aether-bus.probe");
+
 /// What ends with the last handle.
 struct Owner {
     node: Arc<Node>,
     control: AbortHandle,
+    speaking: AbortHandle,
     stopped: OnceCell<()>,
 }
 
@@ -116,7 +116,10 @@ impl NatsEventBus {
     /// A bus on a connection that others may use, too.
     ///
     /// The connection has to echo (`ConnectOptions::no_echo` unset), and to be allowed to publish and
-    /// subscribe on `<prefix>.>` and `<prefix>=nodes.>`.
+    /// subscribe on `<prefix>.>` and `<prefix>=nodes.>`: at least what the namespaces need that it is
+    /// about, and `aether-bus.probe`, on which a node tries whether it may. Its buffer for
+    /// subscriptions (`ConnectOptions::subscription_capacity`) should not be larger than 65,536, as it
+    /// is unless something else is said.
     ///
     /// # Errors
     ///
@@ -124,29 +127,32 @@ impl NatsEventBus {
     /// [deadline](NatsBusConfig::deadline); [`BusError::Closed`] where the connection was closed.
     pub async fn with_client(client: Client, config: NatsBusConfig) -> Result<Self, BusError> {
         let node = Arc::new(Node::new(client, config));
-        let own_subject = node.names.node(node.origin);
-        let all = node.client.subscribe(node.names.all_nodes()).await;
-        let own = node.client.subscribe(own_subject.clone()).await;
-        let (Ok(all), Ok(own)) = (all, own) else {
-            return Err(BusError::Closed);
-        };
+        let connected = tokio::time::timeout(node.config.deadline, async {
+            let all = node.client.subscribe(node.names.all_nodes()).await;
+            let own = node.client.subscribe(node.names.node(node.origin)).await;
+            all.ok().zip(own.ok())
+        });
+        let connected = connected.await.map_err(|_| BusError::Unreachable)?;
+        let (all, own) = connected.ok_or(BusError::Closed)?;
         let control = Control {
             node: node.clone(),
             all,
             own,
         };
         let control = tokio::spawn(control.run()).abort_handle();
+        let speaker = node.clone();
+        let speaking = tokio::spawn(async move { speaker.outbox.speak().await }).abort_handle();
         let bus = Self(Arc::new(Owner {
             node,
             control,
+            speaking,
             stopped: OnceCell::new(),
         }));
         let node = &bus.0.node;
-        node.round_trip(Route::NONE, |number| {
-            let word = Word::Probe(number);
-            node.outbox.tell(&own_subject, &word, Bytes::new())
-        })
-        .await?;
+        node.probe_own().await?;
+        // Whether it may publish events, and hear them.
+        let reserved = NamespacePattern::exactly(&RESERVED);
+        drop(node.subscribe(Subscribe::to(reserved)).await?);
         say_alive(node);
         Ok(bus)
     }
@@ -188,7 +194,9 @@ impl NatsEventBus {
         let (draft, published) = node.draft(namespace, event)?;
         node.outbox.send(draft).await?;
         count(&node.counters.sent, 1);
-        node.local.publish_to_all(&published).await
+        // Where the bus was stopped meanwhile others have it, and nobody listens here.
+        let receipt = node.local.publish_to_all(&published).await;
+        Ok(receipt.unwrap_or_default())
     }
 
     /// The same at once, without waiting for anybody.
@@ -200,19 +208,17 @@ impl NatsEventBus {
     pub fn publish_now(&self, namespace: &Namespace, event: Event) -> Result<Receipt, BusError> {
         let node = &self.0.node;
         let (draft, published) = node.draft(namespace, event)?;
-        match node.outbox.try_send(&draft) {
-            Ok(()) => {
-                count(&node.counters.sent, 1);
-                node.local.publish_by(None, &published)
-            }
-            Err(Unsent::Failed(error)) => Err(error),
-            Err(Unsent::Full) => {
-                node.outbox.leave_out(&draft);
-                count(&node.counters.left_out, 1);
-                node.local.publish_by(None, &published)?;
-                Err(BusError::Full)
-            }
+        let sent = node.outbox.send_or_leave_out(draft);
+        match &sent {
+            Ok(()) => count(&node.counters.sent, 1),
+            Err(BusError::Full) => count(&node.counters.left_out, 1),
+            Err(_) => {}
         }
+        if let Ok(()) | Err(BusError::Full) = &sent {
+            let receipt = node.local.publish_by(None, &published);
+            return sent.map(|()| receipt.unwrap_or_default());
+        }
+        sent.map(|()| Receipt::default())
     }
 
     /// How many subscriptions of this node are about this namespace, whatever events they filter.
@@ -231,8 +237,7 @@ impl NatsEventBus {
     #[must_use]
     pub fn stats(&self) -> NatsBusStats {
         let node = &self.0.node;
-        let nodes = node.peers.lock().count();
-        node.counters.stats(nodes)
+        node.counters.stats(node.nodes())
     }
 
     /// The id of this incarnation of the node, in what it sends: a ULID.
@@ -259,6 +264,7 @@ impl NatsEventBus {
             .get_or_init(|| async {
                 self.0.node.stop().await;
                 self.0.control.abort();
+                self.0.speaking.abort();
             })
             .await;
     }
@@ -289,6 +295,7 @@ impl EventBroadcaster for NatsEventBus {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.control.abort();
+        self.speaking.abort();
         self.node.close();
     }
 }

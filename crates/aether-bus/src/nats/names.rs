@@ -105,6 +105,11 @@ impl Names {
         Some((event_type, Namespace::new(text).ok()))
     }
 
+    /// Whether it is too long to say all that it is about.
+    pub(crate) fn is_shortened(subject: &str) -> bool {
+        subject.contains('~')
+    }
+
     /// A subject that is listened to by who listens to this, and on which no event ever is.
     pub(crate) fn probed(listened: &str) -> String {
         let tokens = listened.split('.').map(|token| match token {

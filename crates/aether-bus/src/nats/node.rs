@@ -11,7 +11,7 @@ use async_nats::connection::State;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
 use crate::index::Route;
@@ -21,8 +21,8 @@ use crate::nats::listener::{Listener, Order};
 use crate::nats::message::{self, Word};
 use crate::nats::names::Names;
 use crate::nats::origin::Origin;
-use crate::nats::outbox::{Draft, Outbox, Unsent};
-use crate::nats::peers::Peers;
+use crate::nats::outbox::{Draft, Outbox};
+use crate::nats::peers::{Listened, Peers};
 use crate::nats::stats::Counters;
 use crate::{BusError, EventBus, Published, Subscribe, Subscription};
 
@@ -44,6 +44,8 @@ pub(crate) struct Node {
     pub(crate) outbox: Outbox,
     pub(crate) counters: Counters,
     pub(crate) peers: Mutex<Peers>,
+    /// There may be something that a node is to be asked.
+    pub(crate) to_ask: Notify,
     routes: Mutex<Routes>,
     probes: Mutex<Map<u64, (Route, oneshot::Sender<()>)>>,
     next_probe: AtomicU64,
@@ -66,6 +68,8 @@ struct Listening {
     orders: mpsc::UnboundedSender<Order>,
     task: AbortHandle,
     listens: watch::Receiver<Option<Result<(), BusError>>>,
+    /// The server has heard of it.
+    is_heard: bool,
 }
 
 /// One subscription's part in a listener. Dropping it leaves.
@@ -88,6 +92,7 @@ impl Node {
             outbox,
             counters: Counters::default(),
             peers: Mutex::default(),
+            to_ask: Notify::new(),
             routes: Mutex::default(),
             probes: Mutex::default(),
             next_probe: AtomicU64::new(0),
@@ -126,7 +131,7 @@ impl Node {
             namespace: namespace.clone(),
             event_type: event.event_type().clone(),
         };
-        message::topic_headers(&mut headers, &self.names, &topic, &subject);
+        message::topic_headers(&mut headers, &topic, &subject);
         let draft = Draft {
             subject: subject.into(),
             headers,
@@ -141,20 +146,49 @@ impl Node {
         self: &Arc<Self>,
         asked: Subscribe,
     ) -> Result<Subscription, BusError> {
+        let subscribed = tokio::time::timeout(self.config.deadline, self.subscribe_in_time(asked));
+        subscribed.await.unwrap_or(Err(BusError::Unreachable))
+    }
+
+    async fn subscribe_in_time(
+        self: &Arc<Self>,
+        asked: Subscribe,
+    ) -> Result<Subscription, BusError> {
         let subject: Arc<str> = self.names.listened(&asked.pattern, &asked.filter).into();
-        let (route, is_first, share, mut listens) = self.share(&subject)?;
+        let (route, share, mut listens) = self.share(&subject)?;
         let subscription = self.local.subscribe_by(route, asked, move || drop(share))?;
         let begun = listens.wait_for(Option::is_some).await;
         begun.map_or(Err(BusError::Closed), |begun| {
             begun.clone().unwrap_or(Ok(()))
         })?;
-        let probed = Names::probed(&subject);
-        self.round_trip(route, |number| self.outbox.probe(&probed, number))
-            .await?;
-        if is_first {
-            self.ask_all(vec![subject]);
+        self.probe(&subject, route).await?;
+        let mut routes = self.routes.lock();
+        if let Some(listening) = routes.by_subject.get_mut(&subject)
+            && !std::mem::replace(&mut listening.is_heard, true)
+        {
+            drop(routes);
+            self.to_ask.notify_one();
         }
         Ok(subscription)
+    }
+
+    /// Whether who listens to this is heard of by the server.
+    async fn probe(&self, subject: &str, route: Route) -> Result<(), BusError> {
+        let probed = Names::probed(subject);
+        self.round_trip(route, |number| self.outbox.probe(&probed, number))
+            .await
+    }
+
+    /// Looks whether all who listen are still heard of by the server, after the connection was made
+    /// anew; who is not is told that nobody knows what he misses.
+    pub(crate) async fn probe_all(&self) {
+        for (subject, route) in self.listened() {
+            if self.probe(&subject, route).await == Err(BusError::Unreachable) {
+                tracing::warn!(%subject, "the server does not send what is listened to");
+                crate::nats::stats::count(&self.counters.unknown, 1);
+                self.local.tell_unknown(route);
+            }
+        }
     }
 
     /// A share in who listens to this, who begins where nobody does.
@@ -162,21 +196,12 @@ impl Node {
     fn share(
         self: &Arc<Self>,
         subject: &Arc<str>,
-    ) -> Result<
-        (
-            Route,
-            bool,
-            Share,
-            watch::Receiver<Option<Result<(), BusError>>>,
-        ),
-        BusError,
-    > {
+    ) -> Result<(Route, Share, watch::Receiver<Option<Result<(), BusError>>>), BusError> {
         let mut routes = self.routes.lock();
         if routes.is_closed {
             return Err(BusError::Stopped);
         }
-        let is_first = !routes.by_subject.contains_key(subject);
-        if is_first {
+        if !routes.by_subject.contains_key(subject) {
             routes.last += 1;
             let route = Route(routes.last);
             let listening = self.begin(route, subject.clone());
@@ -191,7 +216,7 @@ impl Node {
             subject: subject.clone(),
         };
         let (route, listens) = (listening.route, listening.listens.clone());
-        Ok((route, is_first, share, listens))
+        Ok((route, share, listens))
     }
 
     fn begin(self: &Arc<Self>, route: Route, subject: Arc<str>) -> Listening {
@@ -202,7 +227,6 @@ impl Node {
             route,
             orders: receiver,
             course: Course::new(),
-            began: Instant::now(),
         };
         let task = self.runtime.spawn(listener.listen(subject, begun));
         Listening {
@@ -211,6 +235,7 @@ impl Node {
             orders,
             task: task.abort_handle(),
             listens,
+            is_heard: false,
         }
     }
 
@@ -228,38 +253,47 @@ impl Node {
         }
     }
 
-    /// All that is listened to.
-    pub(crate) fn listened(&self) -> Vec<Arc<str>> {
-        self.routes.lock().by_subject.keys().cloned().collect()
+    /// All that is listened to, as far as the server has heard of it.
+    pub(crate) fn listened(&self) -> Vec<Listened> {
+        let routes = self.routes.lock();
+        let heard = routes.by_subject.iter();
+        let heard = heard.filter(|(_, listening)| listening.is_heard);
+        heard
+            .map(|(subject, listening)| (subject.clone(), listening.route))
+            .collect()
     }
 
-    /// Tells those who listen to these subjects, or all.
-    pub(crate) fn order(&self, only: Option<&[Arc<str>]>, order: impl Fn() -> Order) {
-        let routes = self.routes.lock();
-        let tell = |listening: &Listening| {
+    /// Tells all who listen.
+    pub(crate) fn order_all(&self, order: impl Fn(Route) -> Order) {
+        for listening in self.routes.lock().by_subject.values() {
             // Who has ended meanwhile needs no orders.
-            let _ended = listening.orders.send(order());
-        };
-        match only {
-            None => routes.by_subject.values().for_each(tell),
-            Some(subjects) => {
-                let listening = subjects.iter();
-                let listening = listening.filter_map(|subject| routes.by_subject.get(subject));
-                listening.for_each(tell);
+            let _ended = listening.orders.send(order(listening.route));
+        }
+    }
+
+    /// Tells those of these who still listen.
+    pub(crate) fn order(&self, listened: &[Listened], order: impl Fn() -> Order) {
+        let routes = self.routes.lock();
+        for (subject, route) in listened {
+            if let Some(listening) = routes.by_subject.get(subject)
+                && listening.route == *route
+            {
+                let _ended = listening.orders.send(order());
             }
         }
     }
 
-    /// Asks all nodes for the last numbers of what is listened to on these subjects.
-    pub(crate) fn ask_all(&self, subjects: Vec<Arc<str>>) {
-        let question = self.peers.lock().ask_all(subjects.clone());
-        self.ask(&self.names.all_nodes(), question, &subjects);
-    }
-
-    /// Where it can't be sent it is asked again when a node says that it is there.
-    pub(crate) fn ask(&self, to: &str, question: u64, subjects: &[Arc<str>]) {
-        let body = subjects.join("\n");
-        let _unsent = self.outbox.tell(to, &Word::Asks { question }, body.into());
+    /// Asks those who do not know of all that is listened to.
+    pub(crate) fn ask(&self) {
+        let listened = self.listened();
+        let questions = self.peers.lock().questions(&listened, Instant::now());
+        for question in questions {
+            let to = self.names.node(question.to);
+            let asks = Word::Asks {
+                question: question.number,
+            };
+            self.outbox.tell(to, &asks, question.subjects.into());
+        }
     }
 
     /// Sends a probe, and waits until it has come back: all that the server had sent before is in the
@@ -267,7 +301,7 @@ impl Node {
     pub(crate) async fn round_trip(
         &self,
         route: Route,
-        send: impl Fn(u64) -> Result<(), Unsent>,
+        send: impl Fn(u64),
     ) -> Result<(), BusError> {
         let number = self.next_probe.fetch_add(1, Ordering::Relaxed);
         let (sender, mut returned) = oneshot::channel();
@@ -276,12 +310,8 @@ impl Node {
         let _probe = Probe { node: self, number };
         let returns = async {
             loop {
-                let again = match send(number) {
-                    Ok(()) => PROBE_AGAIN,
-                    Err(Unsent::Full) => LOOK_AGAIN,
-                    Err(Unsent::Failed(error)) => return Err(error),
-                };
-                if let Ok(returned) = tokio::time::timeout(again, &mut returned).await {
+                send(number);
+                if let Ok(returned) = tokio::time::timeout(PROBE_AGAIN, &mut returned).await {
                     return returned.map_err(|_| BusError::Closed);
                 }
             }
@@ -306,31 +336,41 @@ impl Node {
 
     /// Says that it stops, behind all that was published, and lets listeners finish what has come.
     pub(crate) async fn stop(&self) {
-        self.outbox.stop();
+        // Before the ends of series are said, which are to go over the connection that there is now.
         let connects = self.connects();
-        let until = tokio::time::Instant::now() + self.config.deadline;
+        self.outbox.stop();
+        // What is left of the deadline is for the listeners.
+        let until = tokio::time::Instant::now() + self.config.deadline / 2;
         let said = tokio::time::timeout_at(until, async {
-            while !self.outbox.announce() {
+            while !self.outbox.has_announced_all() {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
-            let own = self.names.node(self.origin);
-            self.round_trip(Route::NONE, |number| {
-                self.outbox.tell(&own, &Word::Probe(number), Bytes::new())
-            })
-            .await
+            self.probe_own().await
         });
         // Where the server has them for certain. Otherwise others find out that it is gone, and that
         // nobody knows what it has published last.
         if matches!(said.await, Ok(Ok(()))) && self.connects() == connects {
-            let all = self.names.all_nodes();
-            let told = self.outbox.tell(&all, &Word::Stopped, Bytes::new());
-            if told.is_ok() {
-                let _flushed = tokio::time::timeout_at(until, self.client.flush()).await;
-            }
+            let left = tokio::time::timeout_at(until, async {
+                while !self.outbox.has_left() {
+                    let all = self.names.all_nodes();
+                    self.outbox.tell(all, &Word::Stopped, Bytes::new());
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                self.client.flush().await
+            });
+            let _in_time = left.await;
         }
-        let drained = self.drain();
-        let _in_time = tokio::time::timeout_at(until, drained).await;
+        let _in_time = tokio::time::timeout(self.config.deadline / 2, self.drain()).await;
         self.close();
+    }
+
+    /// Whether what this node alone hears comes.
+    pub(crate) async fn probe_own(&self) -> Result<(), BusError> {
+        self.round_trip(Route::NONE, |number| {
+            let own = self.names.node(self.origin);
+            self.outbox.tell(own, &Word::Probe(number), Bytes::new());
+        })
+        .await
     }
 
     async fn drain(&self) {
@@ -342,6 +382,12 @@ impl Node {
             }
         }
         futures_util::future::join_all(all).await;
+    }
+
+    /// How many other nodes there are, and how many of them don't know of all that is listened to.
+    pub(crate) fn nodes(&self) -> (usize, usize) {
+        let listened = self.listened();
+        self.peers.lock().count(&listened)
     }
 
     /// Nobody listens any more, and subscriptions end.

@@ -1,13 +1,14 @@
 //! What a node has published: its messages are numbered, on each subject by itself, so that whoever
 //! listens to some subjects only sees where one is missing, and sees none missing where none is.
 //!
-//! The numbers of a subject are a *series*, and series are numbered too, over all subjects. A subject
-//! that was long quiet, or one of too many, is forgotten: its series ends, which is said, and what is
-//! published there later begins another one.
+//! The numbers of a subject are a *series*, and series are numbered too, over all subjects. Of too many
+//! subjects those are forgotten that have been quiet for longest: their series end, which is said, and
+//! what is published there later begins another one. Whoever was away then is told, when it asks, up to
+//! which series some were forgotten.
 //!
 //! The last number of a quiet subject is announced: after one tick, two, four, and so on up to
 //! [`ANNOUNCED_EVERY_MAX`], so that a lost last message shows, and so does one of which the first
-//! announcements were lost, too.
+//! announcements were lost, too. After [`QUIET_MAX`] it is announced only to who asks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::nats::course::Topic;
 
 /// The longest time between two announcements of a quiet subject, in ticks.
 const ANNOUNCED_EVERY_MAX: u32 = 64;
-/// After how many quiet ticks a series ends.
+/// After how many quiet ticks it is announced to nobody who doesn't ask.
 const QUIET_MAX: u32 = 10 * ANNOUNCED_EVERY_MAX;
 
 /// Which message it is, of those that one origin has published on one subject.
@@ -58,6 +59,8 @@ pub(crate) fn decimal(text: &str) -> Option<u64> {
 pub(crate) struct Numbers {
     subjects: Map<Arc<str>, Series>,
     next_series: u64,
+    /// All series that were forgotten have a lower number.
+    forgotten_before: u64,
     /// How many of them are about to end.
     ending: usize,
     /// The most subjects at a time, beside those.
@@ -90,6 +93,7 @@ impl Numbers {
         Self {
             subjects: Map::default(),
             next_series: 0,
+            forgotten_before: 0,
             ending: 0,
             subjects_max,
         }
@@ -119,6 +123,17 @@ impl Numbers {
         self.subjects.insert(subject.into(), series);
         if self.subjects.len() - self.ending > self.subjects_max {
             self.end_the_quietest();
+        }
+        // Where nothing can be said for long: without that being said.
+        if self.subjects.len() > 2 * self.subjects_max {
+            let forgotten_before = &mut self.forgotten_before;
+            self.subjects.retain(|_, series| {
+                if series.is_ending {
+                    *forgotten_before = (*forgotten_before).max(series.last.series + 1);
+                }
+                !series.is_ending
+            });
+            self.ending = 0;
         }
         last
     }
@@ -164,27 +179,35 @@ impl Numbers {
         self.next_series
     }
 
+    /// Every series that was forgotten has a lower one.
+    pub(crate) fn forgotten_before(&self) -> u64 {
+        self.forgotten_before
+    }
+
     /// Some time has passed.
     pub(crate) fn tick(&mut self) {
         for series in self.subjects.values_mut() {
             series.quiet = series.quiet.saturating_add(1);
             let quiet = series.quiet;
-            let is_time = match quiet < ANNOUNCED_EVERY_MAX {
-                true => quiet.is_power_of_two(),
-                false => quiet.is_multiple_of(ANNOUNCED_EVERY_MAX),
+            series.is_due |= match quiet {
+                ..ANNOUNCED_EVERY_MAX => quiet.is_power_of_two(),
+                ANNOUNCED_EVERY_MAX..=QUIET_MAX => quiet.is_multiple_of(ANNOUNCED_EVERY_MAX),
+                _ => false,
             };
-            series.is_due |= is_time;
-            if quiet >= QUIET_MAX && !series.is_ending {
-                series.is_ending = true;
-                self.ending += 1;
-            }
         }
     }
 
+    /// All that is numbered.
+    pub(crate) fn subjects(&self) -> Vec<Arc<str>> {
+        self.subjects.keys().cloned().collect()
+    }
+
     /// These are to be announced at once.
-    pub(crate) fn ask(&mut self, is_meant: impl Fn(&str) -> bool) {
-        for (subject, series) in &mut self.subjects {
-            series.is_due |= is_meant(subject);
+    pub(crate) fn ask<'s>(&mut self, subjects: impl IntoIterator<Item = &'s Arc<str>>) {
+        for subject in subjects {
+            if let Some(series) = self.subjects.get_mut(&**subject) {
+                series.is_due = true;
+            }
         }
     }
 
@@ -219,6 +242,8 @@ impl Numbers {
             series.is_due = false;
             if series.is_ending {
                 self.ending -= 1;
+                let next = series.last.series + 1;
+                self.forgotten_before = self.forgotten_before.max(next);
                 self.subjects.remove(subject);
             }
         }
@@ -277,37 +302,45 @@ mod tests {
         assert_eq!(next(&mut numbers, "a"), second);
         let only = next(&mut numbers, "b");
         numbers.take_back("b", only);
-        numbers.ask(|_| true);
+        let all = numbers.subjects();
+        numbers.ask(&all);
         assert_eq!(announce(&mut numbers), [(place(0, 2), false)]);
     }
 
     #[test]
-    fn a_quiet_subject_is_announced_ever_more_rarely_and_then_ends() {
+    fn a_quiet_subject_is_announced_ever_more_rarely_and_goes_on() {
         let mut numbers = numbers();
         next(&mut numbers, "a");
         let mut announced = Vec::new();
-        for tick in 1..=QUIET_MAX {
+        for tick in 1..=2 * QUIET_MAX {
             numbers.tick();
             let said = announce(&mut numbers);
-            assert!(said.iter().all(|(said, _)| *said == place(0, 1)));
-            announced.extend(said.into_iter().map(|(_, ends)| (tick, ends)));
+            assert!(said.iter().all(|said| *said == (place(0, 1), false)));
+            announced.extend(said.into_iter().map(|_| tick));
         }
-        let ticks: Vec<u32> = announced.iter().map(|(tick, _)| *tick).collect();
-        assert_eq!(ticks[..9], [1, 2, 4, 8, 16, 32, 64, 128, 192]);
-        assert_eq!(announced.last(), Some(&(QUIET_MAX, true)));
-        assert!(announced.iter().rev().skip(1).all(|(_, ends)| !ends));
-        assert_eq!(next(&mut numbers, "a"), place(1, 1));
+        assert_eq!(announced[..9], [1, 2, 4, 8, 16, 32, 64, 128, 192]);
+        assert_eq!(announced.last(), Some(&QUIET_MAX));
+        // Unless somebody asks.
+        let all = numbers.subjects();
+        numbers.ask(&all);
+        assert_eq!(announce(&mut numbers), [(place(0, 1), false)]);
+        assert_eq!(next(&mut numbers, "a"), place(0, 2));
+        numbers.tick();
+        assert_eq!(announce(&mut numbers), [(place(0, 2), false)]);
     }
 
     #[test]
     fn a_series_that_is_used_before_its_end_is_said_goes_on() {
         let mut numbers = numbers();
-        next(&mut numbers, "a");
-        for _ in 0..QUIET_MAX {
-            numbers.tick();
+        for subject in 0..17 {
+            next(&mut numbers, &format!("{subject}"));
         }
-        assert_eq!(next(&mut numbers, "a"), place(0, 2));
-        assert_eq!(announce(&mut numbers), [(place(0, 2), false)]);
+        assert_eq!(numbers.ending, 3);
+        for series in 0..17 {
+            let again = next(&mut numbers, &format!("{series}"));
+            assert_eq!(again, place(series, 2));
+        }
+        assert_eq!((numbers.ending, numbers.forgotten_before()), (0, 0));
     }
 
     #[test]
@@ -334,14 +367,13 @@ mod tests {
         for subject in 0..1_000 {
             next(&mut numbers, &format!("{subject}"));
             assert!(numbers.subjects.len() - numbers.ending <= 16);
+            assert!(numbers.subjects.len() <= 32);
         }
-        let ended = announce(&mut numbers);
-        assert!(ended.iter().all(|(_, ends)| *ends));
-        assert_eq!(
-            (numbers.subjects.len(), numbers.ending),
-            (1_000 - ended.len(), 0)
-        );
-        assert!(numbers.subjects.len() <= 16);
+        let forgotten = numbers.forgotten_before();
+        assert!(forgotten >= 1_000 - 32, "{forgotten}");
+        announce(&mut numbers);
+        assert!(numbers.subjects.len() <= 16 && numbers.ending == 0);
+        assert!(numbers.forgotten_before() > forgotten);
     }
 
     #[test]

@@ -14,9 +14,10 @@ impl Origin {
     }
 
     pub(crate) fn read(text: &str) -> Option<Self> {
-        let origin = Self(Ulid::from_string(text).ok()?);
+        let ulid = Ulid::from_string(text).ok()?;
         // One text for each.
-        (text.len() == ulid::ULID_LEN && origin.to_string() == text).then_some(origin)
+        let mut same = [0; ulid::ULID_LEN];
+        (ulid.array_to_str(&mut same) == text).then_some(Self(ulid))
     }
 }
 

@@ -8,10 +8,13 @@
 //!
 //! Where there is no room publishers wait in a line, and the first of them for room; whoever can't
 //! wait is turned away as long as somebody does, so that no room is taken before the first in the
-//! line.
+//! line. What a node says of itself, and announces, does not stand in that line: one task says it,
+//! and waits for room beside the first in the line.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use async_nats::client::PublishErrorKind;
@@ -30,6 +33,9 @@ use crate::nats::names::Names;
 use crate::nats::numbers::Numbers;
 use crate::nats::origin::Origin;
 
+/// The most words that wait to be said. All of them are repeated.
+const WORDS_MAX: usize = 8_192;
+
 /// What a node publishes.
 #[derive(Debug)]
 pub(crate) struct Outbox {
@@ -39,22 +45,39 @@ pub(crate) struct Outbox {
     /// The line of those who wait for room.
     line: tokio::sync::Mutex<()>,
     stopped: Notify,
+    /// There is something to be said.
+    to_say: Notify,
 }
 
 #[derive(Debug)]
 struct State {
     /// As a sink, which says when there is room.
     client: Client,
+    /// The same for what is said.
+    talker: Client,
     numbers: Numbers,
     is_stopped: bool,
-    /// Others were told so: whatever came after that would say that the node is there.
-    has_left: bool,
     /// Somebody waits for room.
     is_waited: bool,
+    words: VecDeque<OutboundMessage>,
+    /// What is due to be announced, or was when it was looked last.
+    due: VecDeque<Arc<str>>,
+    /// What was asked, and is answered when nothing is due.
+    owed: VecDeque<Owed>,
+    /// Others were told that it stops: whatever came after that would say that the node is there.
+    has_left: bool,
+}
+
+/// An answer.
+#[derive(Debug)]
+struct Owed {
+    to: Origin,
+    question: u64,
+    next_series: u64,
 }
 
 /// A message about an event, without its place.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) subject: Subject,
     pub(crate) headers: HeaderMap,
@@ -63,10 +86,10 @@ pub(crate) struct Draft {
 }
 
 /// Why something was not sent at once.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unsent {
+#[derive(Debug)]
+enum Unsent {
     /// The connection has no room.
-    Full,
+    Full(Draft),
     Failed(BusError),
 }
 
@@ -76,26 +99,32 @@ impl Outbox {
             origin,
             names,
             state: Mutex::new(State {
+                talker: client.clone(),
                 client,
                 numbers: Numbers::new(subjects_max),
                 is_stopped: false,
-                has_left: false,
                 is_waited: false,
+                words: VecDeque::new(),
+                due: VecDeque::new(),
+                owed: VecDeque::new(),
+                has_left: false,
             }),
             line: tokio::sync::Mutex::new(()),
             stopped: Notify::new(),
+            to_say: Notify::new(),
         }
     }
 
     /// Sends an event; waits where the connection has no room. Dropping the future sends nothing and
     /// gives no number.
     pub(crate) async fn send(&self, draft: Draft) -> Result<(), BusError> {
-        match self.try_send(&draft) {
-            Err(Unsent::Full) => {}
-            Err(Unsent::Failed(error)) => return Err(error),
+        let draft = match self.send_at_once(&mut self.state.lock(), draft) {
             Ok(()) => return Ok(()),
-        }
+            Err(Unsent::Failed(error)) => return Err(error),
+            Err(Unsent::Full(draft)) => draft,
+        };
         let stopped = self.stopped.notified();
+        let mut draft = Some(draft);
         let sent = async {
             let _first = self.line.lock().await;
             let _waits = Waits::begin(&self.state);
@@ -104,8 +133,9 @@ impl Outbox {
                 if state.is_stopped {
                     return Poll::Ready(Err(BusError::Stopped));
                 }
-                ready!(state.poll_room(cx))?;
-                Poll::Ready(self.hand_over(&mut state, &draft))
+                ready!(poll_room(&mut state.client, cx))?;
+                let draft = draft.take();
+                Poll::Ready(draft.map_or(Ok(()), |draft| self.hand_over(&mut state, draft)))
             })
             .await
         };
@@ -116,74 +146,79 @@ impl Outbox {
         }
     }
 
-    /// The same at once, or not at all.
-    pub(crate) fn try_send(&self, draft: &Draft) -> Result<(), Unsent> {
+    /// The same at once. Where there is no room it gets its number all the same, so that others learn
+    /// that they have missed it.
+    pub(crate) fn send_or_leave_out(&self, draft: Draft) -> Result<(), BusError> {
         let mut state = self.state.lock();
+        let draft = match self.send_at_once(&mut state, draft) {
+            Ok(()) => return Ok(()),
+            Err(Unsent::Failed(error)) => return Err(error),
+            Err(Unsent::Full(draft)) => draft,
+        };
+        let (bytes, bytes_max) = (
+            message::size(&draft.headers, &draft.body),
+            state.client.max_payload(),
+        );
+        if bytes > bytes_max {
+            return Err(BusError::TooLarge { bytes, bytes_max });
+        }
+        state.numbers.next(&draft.subject, || draft.topic);
+        Err(BusError::Full)
+    }
+
+    fn send_at_once(&self, state: &mut State, draft: Draft) -> Result<(), Unsent> {
         if state.is_stopped {
             return Err(Unsent::Failed(BusError::Stopped));
         }
-        state.has_room()?;
-        self.hand_over(&mut state, draft).map_err(Unsent::Failed)
-    }
-
-    /// An event that could not be sent gets its number all the same: so others learn that they have
-    /// missed one.
-    pub(crate) fn leave_out(&self, draft: &Draft) {
-        let mut state = self.state.lock();
-        state.numbers.next(&draft.subject, || draft.topic.clone());
+        if state.is_waited {
+            return Err(Unsent::Full(draft));
+        }
+        // Without a budget: when it is used up there seems to be no room.
+        let room = pin!(unconstrained(poll_fn(|cx| poll_room(
+            &mut state.client,
+            cx
+        ))));
+        match room.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => Err(Unsent::Full(draft)),
+            Poll::Ready(Err(error)) => Err(Unsent::Failed(error)),
+            Poll::Ready(Ok(())) => self.hand_over(state, draft).map_err(Unsent::Failed),
+        }
     }
 
     /// Hands an event to the connection, which has room.
-    fn hand_over(&self, state: &mut State, draft: &Draft) -> Result<(), BusError> {
-        let subject = &draft.subject;
-        let place = state.numbers.next(subject, || draft.topic.clone());
-        let mut headers = draft.headers.clone();
-        message::kind_header(
-            &mut headers,
-            self.origin,
-            &Kind::Numbered(Said::Event, place),
+    fn hand_over(&self, state: &mut State, draft: Draft) -> Result<(), BusError> {
+        let Draft {
+            subject,
+            mut headers,
+            body,
+            topic,
+        } = draft;
+        let place = state.numbers.next(&subject, || topic);
+        let kind = Kind::Numbered(Said::Event, place);
+        message::kind_header(&mut headers, self.origin, &kind);
+        let bytes_max = state.client.max_payload();
+        // Only where it may be too large it is counted.
+        let bytes = match body.len() + HEADERS_BYTES_USUAL > bytes_max {
+            true => message::size(&headers, &body),
+            false => 0,
+        };
+        let taken_back = subject.clone();
+        let sent = start(
+            &mut state.client,
+            OutboundMessage {
+                subject,
+                reply: None,
+                payload: body,
+                headers: Some(headers),
+            },
         );
-        let sent = state.start(OutboundMessage {
-            subject: subject.clone(),
-            reply: None,
-            payload: draft.body.clone(),
-            headers: Some(headers),
-        });
-        if let Err(error) = sent {
-            state.numbers.take_back(subject, place);
-            return Err(match error.kind() {
-                PublishErrorKind::MaxPayloadExceeded => BusError::TooLarge {
-                    bytes: message::size(&draft.headers, &draft.body),
-                    bytes_max: state.client.max_payload(),
-                },
+        sent.map_err(|error| {
+            state.numbers.take_back(&taken_back, place);
+            match error.kind() {
+                PublishErrorKind::MaxPayloadExceeded => BusError::TooLarge { bytes, bytes_max },
                 _ => BusError::Closed,
-            });
-        }
-        Ok(())
-    }
-
-    /// Announces whatever is due, as far as there is room; whether that was all.
-    pub(crate) fn announce(&self) -> bool {
-        let due = self.state.lock().numbers.due();
-        for subject in due {
-            let mut state = self.state.lock();
-            let Some(announced) = state.numbers.due_of(&subject) else {
-                continue;
-            };
-            if state.has_room().is_err() {
-                return false;
             }
-            let said = match announced.is_end {
-                true => Said::End,
-                false => Said::Last,
-            };
-            let kind = Kind::Numbered(said, announced.last);
-            let message = self.marked(&subject, &kind, Some(&announced.topic));
-            if state.start(message).is_ok() {
-                state.numbers.announced(&subject);
-            }
-        }
-        true
+        })
     }
 
     /// A message without an event on a subject of events.
@@ -191,7 +226,7 @@ impl Outbox {
         let mut headers = HeaderMap::new();
         message::kind_header(&mut headers, self.origin, kind);
         if let Some(topic) = topic {
-            message::topic_headers(&mut headers, &self.names, topic, subject);
+            message::topic_headers(&mut headers, topic, subject);
         }
         OutboundMessage {
             subject: subject.into(),
@@ -201,73 +236,169 @@ impl Outbox {
         }
     }
 
-    /// Sends a probe to who listens on this subject.
-    pub(crate) fn probe(&self, subject: &str, number: u64) -> Result<(), Unsent> {
-        let mut state = self.state.lock();
-        state.has_room()?;
-        state.start_message(self.marked(subject, &Kind::Probe(number), None))
-    }
-
-    /// Tells other nodes something; nothing more after [`Word::Stopped`].
-    pub(crate) fn tell(&self, to: &str, word: &Word, body: Bytes) -> Result<(), Unsent> {
-        let mut state = self.state.lock();
-        if state.has_left {
-            return Err(Unsent::Failed(BusError::Stopped));
-        }
-        state.has_room()?;
-        state.has_left = *word == Word::Stopped;
-        state.start_message(OutboundMessage {
+    fn worded(&self, to: String, word: &Word, body: Bytes) -> OutboundMessage {
+        OutboundMessage {
             subject: to.into(),
             reply: None,
             payload: body,
             headers: Some(message::word_headers(self.origin, word)),
-        })
+        }
     }
 
-    /// What is numbered.
-    pub(crate) fn numbers<T>(&self, look: impl FnOnce(&mut Numbers) -> T) -> T {
-        look(&mut self.state.lock().numbers)
+    /// Sends a probe to who listens on this subject, soon.
+    pub(crate) fn probe(&self, subject: &str, number: u64) {
+        self.say(self.marked(subject, &Kind::Probe(number), None));
     }
 
-    /// No event is sent any more; false where that was so before.
-    pub(crate) fn stop(&self) -> bool {
+    /// Tells other nodes something, soon.
+    pub(crate) fn tell(&self, to: String, word: &Word, body: Bytes) {
+        self.say(self.worded(to, word, body));
+    }
+
+    fn say(&self, message: OutboundMessage) {
         let mut state = self.state.lock();
-        let was_stopped = std::mem::replace(&mut state.is_stopped, true);
-        state.numbers.end_all();
+        if state.words.len() < WORDS_MAX {
+            state.words.push_back(message);
+        }
+        drop(state);
+        self.to_say.notify_one();
+    }
+
+    /// Some time has passed: what is due is announced.
+    pub(crate) fn tick(&self) {
+        self.state.lock().numbers.tick();
+        self.to_say.notify_one();
+    }
+
+    /// All last numbers are announced once more.
+    pub(crate) fn announce_all(&self) {
+        let mut state = self.state.lock();
+        let all = state.numbers.subjects();
+        state.numbers.ask(&all);
+        drop(state);
+        self.to_say.notify_one();
+    }
+
+    /// Announces the last numbers of those subjects that are meant, and then answers.
+    pub(crate) fn answer(&self, to: Origin, question: u64, is_meant: impl Fn(&str) -> bool) {
+        let state = self.state.lock();
+        let next_series = state.numbers.next_series();
+        let all = state.numbers.subjects();
+        drop(state);
+        let meant: Vec<&Arc<str>> = all.iter().filter(|subject| is_meant(subject)).collect();
+        let mut state = self.state.lock();
+        state.numbers.ask(meant);
+        if state.owed.len() < WORDS_MAX {
+            state.owed.push_back(Owed {
+                to,
+                question,
+                next_series,
+            });
+        }
+        drop(state);
+        self.to_say.notify_one();
+    }
+
+    /// Says what there is to say, for ever.
+    pub(crate) async fn speak(&self) {
+        loop {
+            let something = poll_fn(|cx| {
+                let mut state = self.state.lock();
+                if !self.has_something(&mut state) {
+                    return Poll::Ready(Ok(false));
+                }
+                ready!(poll_room(&mut state.talker, cx))?;
+                self.say_next(&mut state);
+                Poll::Ready(Ok::<_, BusError>(true))
+            });
+            match something.await {
+                Ok(true) => {}
+                Ok(false) => self.to_say.notified().await,
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn has_something(&self, state: &mut State) -> bool {
+        if state.has_left {
+            return false;
+        }
+        if state.due.is_empty() {
+            state.due = state.numbers.due().into();
+        }
+        !(state.words.is_empty() && state.due.is_empty() && state.owed.is_empty())
+    }
+
+    /// Where there is room: words first, and answers when all is announced that was asked for.
+    fn say_next(&self, state: &mut State) {
+        if let Some(word) = state.words.pop_front() {
+            let headers = word.headers.as_ref();
+            let is_last = matches!(message::word(headers), Some((_, Word::Stopped)));
+            // Where it can't be sent it is said again.
+            let sent = start(&mut state.talker, word);
+            state.has_left |= is_last && sent.is_ok();
+            return;
+        }
+        if let Some(subject) = state.due.pop_front() {
+            let Some(announced) = state.numbers.due_of(&subject) else {
+                return;
+            };
+            let said = match announced.is_end {
+                true => Said::End,
+                false => Said::Last,
+            };
+            let kind = Kind::Numbered(said, announced.last);
+            let message = self.marked(&subject, &kind, Some(&announced.topic));
+            if start(&mut state.talker, message).is_ok() {
+                state.numbers.announced(&subject);
+            }
+            return;
+        }
+        if let Some(owed) = state.owed.pop_front() {
+            let answers = Word::Answers {
+                question: owed.question,
+                next_series: owed.next_series,
+                forgotten_before: state.numbers.forgotten_before(),
+            };
+            let to = self.names.node(owed.to);
+            // Where it can't be sent it is asked again.
+            let _unsent = start(&mut state.talker, self.worded(to, &answers, Bytes::new()));
+        }
+    }
+
+    /// Whether nothing is left to be announced.
+    pub(crate) fn has_announced_all(&self) -> bool {
+        let state = self.state.lock();
+        state.due.is_empty() && state.numbers.due().is_empty()
+    }
+
+    /// Whether others were told that it stops.
+    pub(crate) fn has_left(&self) -> bool {
+        self.state.lock().has_left
+    }
+
+    /// No event is sent any more, and all series end.
+    pub(crate) fn stop(&self) {
+        let mut state = self.state.lock();
+        if !std::mem::replace(&mut state.is_stopped, true) {
+            state.numbers.end_all();
+        }
         drop(state);
         self.stopped.notify_waiters();
-        !was_stopped
+        self.to_say.notify_one();
     }
 }
 
-impl State {
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BusError>> {
-        let room = Pin::new(&mut self.client).poll_ready(cx);
-        room.map_err(|_| BusError::Closed)
-    }
+/// More than headers have, unless somebody puts a lot into them.
+const HEADERS_BYTES_USUAL: usize = 128 * 1024;
 
-    /// Whether a message can be handed over now.
-    fn has_room(&mut self) -> Result<(), Unsent> {
-        if self.is_waited {
-            return Err(Unsent::Full);
-        }
-        // Not when it is the task's turn to end that there seems to be none.
-        let room = pin!(unconstrained(poll_fn(|cx| self.poll_room(cx))));
-        match room.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(room) => room.map_err(Unsent::Failed),
-            Poll::Pending => Err(Unsent::Full),
-        }
-    }
+fn poll_room(client: &mut Client, cx: &mut Context<'_>) -> Poll<Result<(), BusError>> {
+    let room = Pin::new(client).poll_ready(cx);
+    room.map_err(|_| BusError::Closed)
+}
 
-    fn start(&mut self, message: OutboundMessage) -> Result<(), PublishError> {
-        Pin::new(&mut self.client).start_send(message)
-    }
-
-    /// The same of one that can't be too large.
-    fn start_message(&mut self, message: OutboundMessage) -> Result<(), Unsent> {
-        let sent = self.start(message);
-        sent.map_err(|_| Unsent::Failed(BusError::Closed))
-    }
+fn start(client: &mut Client, message: OutboundMessage) -> Result<(), PublishError> {
+    Pin::new(client).start_send(message)
 }
 
 /// As long as it lives, somebody waits for room.
