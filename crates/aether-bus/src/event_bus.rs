@@ -117,6 +117,18 @@ impl EventBus {
         Ok(receipt)
     }
 
+    /// The same of one of many in a row, which wake those who wait for them together.
+    #[cfg(feature = "nats")]
+    pub(crate) fn publish_among(
+        &self,
+        via: Route,
+        published: &Published,
+        afterwards: &mut Afterwards,
+    ) -> Result<(), BusError> {
+        self.offer_then(published, Some(via), false, afterwards)?;
+        Ok(())
+    }
+
     #[cfg(feature = "nats")]
     /// Events of this type, and in this namespace, were lost on this way: whoever would have got
     /// them is told.
@@ -165,18 +177,28 @@ impl EventBus {
         via: Option<Route>,
         can_wait: bool,
     ) -> Result<(Receipt, Vec<Waiting>), BusError> {
-        let mut receipt = Receipt::default();
-        let mut waiting = Vec::new();
         // Dropped after the lock is.
         let mut afterwards = Afterwards::default();
+        self.offer_then(published, via, can_wait, &mut afterwards)
+    }
+
+    fn offer_then(
+        &self,
+        published: &Published,
+        via: Option<Route>,
+        can_wait: bool,
+        afterwards: &mut Afterwards,
+    ) -> Result<(Receipt, Vec<Waiting>), BusError> {
+        let mut receipt = Receipt::default();
+        let mut waiting = Vec::new();
         let index = self.0.index.read();
         if index.is_stopped {
             return Err(BusError::Stopped);
         }
         let (namespace, event) = (published.namespace(), published.event());
         index.each_for(namespace, event, via, |target| match target {
-            Target::Shared(ring) => ring.add(published, &mut receipt, &mut afterwards),
-            Target::Own(queue) => match queue.offer(published, can_wait, &mut afterwards) {
+            Target::Shared(ring) => ring.add(published, &mut receipt, afterwards),
+            Target::Own(queue) => match queue.offer(published, can_wait, afterwards) {
                 Ok(offered) => receipt.count(offered),
                 Err(ticket) => waiting.push(Waiting {
                     queue: queue.clone(),

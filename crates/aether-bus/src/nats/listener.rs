@@ -26,12 +26,13 @@ use crate::nats::node::Node;
 use crate::nats::numbers::Place;
 use crate::nats::origin::Origin;
 use crate::nats::stats::count;
+use crate::queue::Afterwards;
 use crate::{BusError, Missed, Published};
 
 /// The most messages that a buffer is taken to hold: what the client is set to, unless it is asked
 /// for something else.
 const BUFFERED_MAX: usize = 65_536;
-/// After how many messages others have a turn.
+/// The most messages that are read at once; then others have a turn.
 const AT_A_TURN: usize = 64;
 
 /// What a listener is told.
@@ -59,9 +60,10 @@ pub(crate) struct Listener {
     pub(crate) course: Course,
 }
 
-/// What happens next.
+/// How reading went on.
 enum Step {
-    Message(Message),
+    /// Something was read.
+    Read,
     /// The buffer is empty.
     Drained,
     Closed,
@@ -93,32 +95,39 @@ impl Listener {
     async fn read(&mut self, mut subscriber: Subscriber) {
         let mut put_off = Vec::new();
         // How many messages are read before they are carried out at the latest.
-        let mut left = 0;
-        for turn in 1_usize.. {
-            match self.step(&mut subscriber, &mut put_off, &mut left).await {
-                Step::Message(message) => {
-                    // What somebody's waker does is not to keep others from hearing.
-                    let heard = catch_unwind(AssertUnwindSafe(|| self.hear(&message)));
-                    if heard.is_err() {
-                        self.foreign(&message, &Foreign::Panicked);
-                    }
-                    left = left.saturating_sub(1);
-                }
-                Step::Drained => left = 0,
-                Step::Closed => return,
+        let mut left = 0_usize;
+        let mut messages = Vec::with_capacity(AT_A_TURN);
+        loop {
+            let step = self.step(&mut subscriber, &mut messages, &mut put_off, &mut left);
+            let step = step.await;
+            left = match step {
+                Step::Read => left.saturating_sub(messages.len()),
+                Step::Drained | Step::Closed => 0,
+            };
+            let mut afterwards = Afterwards::default();
+            for message in messages.drain(..) {
+                self.hear(&message, &mut afterwards);
+            }
+            // What somebody's waker does is not to keep others from hearing.
+            if catch_unwind(AssertUnwindSafe(|| drop(afterwards))).is_err() {
+                tracing::error!("a waker has panicked");
             }
             if left == 0 {
                 put_off.drain(..).for_each(|order| self.carry_out(order));
             }
-            if turn.is_multiple_of(AT_A_TURN) {
-                tokio::task::yield_now().await;
+            match step {
+                Step::Read => tokio::task::yield_now().await,
+                Step::Drained => {}
+                Step::Closed => return,
             }
         }
     }
 
+    /// Waits for messages, or orders where there are none, and takes as many as are there.
     async fn step(
         &mut self,
         subscriber: &mut Subscriber,
+        messages: &mut Vec<Message>,
         put_off: &mut Vec<Order>,
         left: &mut usize,
     ) -> Step {
@@ -128,17 +137,22 @@ impl Listener {
                 put_off.push(order);
                 *left = BUFFERED_MAX;
             }
-            match pin!(subscriber.next()).poll(cx) {
-                Poll::Ready(Some(message)) => Poll::Ready(Step::Message(message)),
-                Poll::Ready(None) => Poll::Ready(Step::Closed),
-                Poll::Pending if !put_off.is_empty() => Poll::Ready(Step::Drained),
-                Poll::Pending => Poll::Pending,
+            while messages.len() < AT_A_TURN {
+                match pin!(subscriber.next()).poll(cx) {
+                    Poll::Ready(Some(message)) => messages.push(message),
+                    Poll::Ready(None) => return Poll::Ready(Step::Closed),
+                    Poll::Pending if messages.is_empty() && put_off.is_empty() => {
+                        return Poll::Pending;
+                    }
+                    Poll::Pending => return Poll::Ready(Step::Drained),
+                }
             }
+            Poll::Ready(Step::Read)
         });
         unconstrained(step).await
     }
 
-    fn hear(&mut self, message: &Message) {
+    fn hear(&mut self, message: &Message, afterwards: &mut Afterwards) {
         match message::kind(message.headers.as_ref()) {
             Err(reason) => self.foreign(message, &reason),
             Ok((origin, kind)) if origin == self.node.origin => {
@@ -149,7 +163,7 @@ impl Listener {
             }
             Ok((_, Kind::Probe(_))) => {}
             Ok((origin, Kind::Numbered(said, place))) => {
-                if let Err(reason) = self.account(message, origin, (said, place)) {
+                if let Err(reason) = self.account(message, origin, (said, place), afterwards) {
                     self.foreign(message, &reason);
                 }
             }
@@ -161,6 +175,7 @@ impl Listener {
         message: &Message,
         origin: Origin,
         (said, place): (Said, Place),
+        afterwards: &mut Afterwards,
     ) -> Result<(), Foreign> {
         let (subject, headers) = (&message.subject, message.headers.as_ref());
         if !self.course.knows(origin) {
@@ -188,7 +203,8 @@ impl Listener {
                 let trace = message::trace(headers);
                 let published = Published::in_trace(topic.namespace, event, trace);
                 // Where the bus was stopped meanwhile nobody listens any more.
-                let _receipt = self.node.local.publish_by(Some(self.route), &published);
+                let local = &self.node.local;
+                let _stopped = local.publish_among(self.route, &published, afterwards);
             }
             Err(reason) => {
                 count(&self.node.counters.unreadable, 1);

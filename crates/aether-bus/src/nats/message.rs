@@ -57,8 +57,6 @@ pub(crate) enum Foreign {
     NoHeader,
     #[error("its subject does not say what it is about")]
     Subject,
-    #[error("delivering it panicked")]
-    Panicked,
 }
 
 /// What the first words of a message say, beside its origin.
@@ -117,13 +115,40 @@ pub(crate) fn word(headers: Option<&HeaderMap>) -> Option<(Origin, Word)> {
 }
 
 pub(crate) fn kind_header(headers: &mut HeaderMap, origin: Origin, kind: &Kind) {
-    let value = match kind {
-        Kind::Numbered(Said::Event, place) => header(origin, format_args!("event {place}")),
-        Kind::Numbered(Said::Last, place) => header(origin, format_args!("last {place}")),
-        Kind::Numbered(Said::End, place) => header(origin, format_args!("end {place}")),
-        Kind::Probe(number) => header(origin, format_args!("probe {number}")),
+    let (kind, series, number) = match kind {
+        Kind::Numbered(Said::Event, place) => ("event", Some(place.series), place.number),
+        Kind::Numbered(Said::Last, place) => ("last", Some(place.series), place.number),
+        Kind::Numbered(Said::End, place) => ("end", Some(place.series), place.number),
+        Kind::Probe(number) => ("probe", None, *number),
     };
+    // Once for each event: written by hand, in one piece.
+    let mut value = String::with_capacity(64);
+    value.push_str(FORMAT);
+    value.push(' ');
+    origin.write_to(&mut value);
+    value.push(' ');
+    value.push_str(kind);
+    value.push(' ');
+    if let Some(series) = series {
+        push_decimal(&mut value, series);
+        value.push('.');
+    }
+    push_decimal(&mut value, number);
     headers.insert(BUS, value);
+}
+
+fn push_decimal(text: &mut String, mut number: u64) {
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] += u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    text.extend(digits[first..].iter().map(|digit| char::from(*digit)));
 }
 
 pub(crate) fn word_headers(origin: Origin, word: &Word) -> HeaderMap {
@@ -239,11 +264,9 @@ pub(crate) fn trace(headers: Option<&HeaderMap>) -> Option<TraceContext> {
     }
 }
 
-/// The least bytes that a message has which gets a place, as the server counts them.
+/// The bytes of a message as the server counts them.
 pub(crate) fn size(headers: &HeaderMap, body: &[u8]) -> usize {
     const BEGINNING_AND_END: usize = "NATS/1.0\r\n\r\n".len();
-    /// The header that is added with a place.
-    const ADDED: usize = "Aether-Bus: 1 01ARZ3NDEKTSV4RRFFQ69G5FAV event 1.1\r\n".len();
     let lines = headers.iter().flat_map(|(name, values)| {
         let name: &str = name.as_ref();
         let of_name = name.len() + ": \r\n".len();
@@ -251,7 +274,7 @@ pub(crate) fn size(headers: &HeaderMap, body: &[u8]) -> usize {
             .iter()
             .map(move |value| of_name + value.as_str().len())
     });
-    BEGINNING_AND_END + ADDED + lines.sum::<usize>() + body.len()
+    BEGINNING_AND_END + lines.sum::<usize>() + body.len()
 }
 
 #[cfg(test)]

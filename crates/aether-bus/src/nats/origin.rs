@@ -21,6 +21,13 @@ impl Origin {
     }
 }
 
+impl Origin {
+    pub(crate) fn write_to(self, text: &mut String) {
+        let mut digits = [0; ulid::ULID_LEN];
+        text.push_str(self.0.array_to_str(&mut digits));
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -155,10 +155,8 @@ impl Outbox {
             Err(Unsent::Failed(error)) => return Err(error),
             Err(Unsent::Full(draft)) => draft,
         };
-        let (bytes, bytes_max) = (
-            message::size(&draft.headers, &draft.body),
-            state.client.max_payload(),
-        );
+        let bytes_max = state.client.max_payload();
+        let bytes = message::size(&draft.headers, &draft.body) + MARK_BYTES_MIN;
         if bytes > bytes_max {
             return Err(BusError::TooLarge { bytes, bytes_max });
         }
@@ -389,6 +387,8 @@ impl Outbox {
     }
 }
 
+/// The least bytes of the header that says whose message it is, and which.
+const MARK_BYTES_MIN: usize = "Aether-Bus: 1 01ARZ3NDEKTSV4RRFFQ69G5FAV event 1.1\r\n".len();
 /// More than headers have, unless somebody puts a lot into them.
 const HEADERS_BYTES_USUAL: usize = 128 * 1024;
 
