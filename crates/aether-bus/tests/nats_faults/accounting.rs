@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use aether_bus::async_nats::ConnectOptions;
-use aether_bus::{NatsBusConfig, NatsEventBus, Subscribe, Subscription};
+use aether_bus::{NatsEventBus, Subscribe, Subscription};
 use aether_core::{EventFilter, EventType};
 use tokio::task::JoinHandle;
 
@@ -191,29 +191,45 @@ async fn what_a_full_buffer_of_the_client_drops_is_missed() {
     assert!(listener.stats().missed >= tally.missed);
 }
 
-/// The series of a subject ends after a while, and begins anew, while messages are lost.
+/// What a node says of itself does not wait behind what is published.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_long_quiet_and_goes_on_is_accounted_for_as_well() {
+async fn a_node_whose_connection_is_always_full_is_not_taken_for_dead() {
     let prefix = unique_prefix();
-    let listener = node(&nats_url(), &prefix).await;
+    let quick = || {
+        let config = config(&prefix).heartbeat(Duration::from_millis(50));
+        config.unwrap()
+    };
+    let listener = NatsEventBus::connect(&nats_url(), quick()).await.unwrap();
     let mut heard = listener
-        .subscribe(Subscribe::to(namespace("shop")))
+        .subscribe(Subscribe::to(namespace("shop")).capacity(10_000_000))
         .await
         .unwrap();
-    // Its series end after ten seconds and a bit: ticks are short.
-    let config = NatsBusConfig::new(&prefix).unwrap();
-    let config = config.announce(Duration::from_millis(10)).unwrap();
-    let bus = NatsEventBus::connect(&nats_url(), config).await.unwrap();
-    for round in 1..=2_u32 {
-        bus.publish(&namespace("shop"), typed("order-1", "Placed", round))
-            .await
-            .unwrap();
-        let tally = Tally::default().until(&mut heard, 1).await;
-        assert_eq!((tally.received, tally.unknown), (1, 0), "{round}");
-        if round == 1 {
-            tokio::time::sleep(Duration::from_secs(9)).await;
-        }
+    let options = ConnectOptions::new().client_capacity(2);
+    let client = options.connect(nats_url()).await.unwrap();
+    let bus = NatsEventBus::with_client(client, quick()).await.unwrap();
+    crate::acquainted(&listener, 1).await;
+    let ends = Arc::new(AtomicBool::new(false));
+    let publishing: Vec<_> = (0..8)
+        .map(|_| {
+            let (bus, ends) = (bus.clone(), ends.clone());
+            tokio::spawn(async move {
+                let mut sent = 0;
+                while !ends.load(Ordering::SeqCst) {
+                    let event = typed("order-1", "Placed", 1);
+                    bus.publish(&namespace("shop"), event).await.unwrap();
+                    sent += 1;
+                }
+                sent
+            })
+        })
+        .collect();
+    // Many times as long as it takes to be taken for dead.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    ends.store(true, Ordering::SeqCst);
+    let mut sent = 0;
+    for publishing in publishing {
+        sent += publishing.await.unwrap();
     }
-    let tally = Tally::default().and_what_is_there(&mut heard);
-    assert_eq!(tally, Tally::default());
+    let tally = Tally::default().until(&mut heard, sent).await;
+    assert_eq!((tally.accounted(), tally.unknown), (sent, 0));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aether_bus::{BusError, NatsEventBus, Subscribe};
+use aether_bus::{BusError, NatsEventBus, Subscribe, SubscriptionEnd};
 use aether_core::EventBroadcaster as _;
 
 use crate::nats::{nats_url, node, unique_prefix};
@@ -118,9 +118,19 @@ async fn a_closed_connection_ends_subscriptions_with_a_gap() {
     let prefix = unique_prefix();
     let bus = node(&nats_url(), &prefix).await;
     let mut heard = bus.subscribe(Subscribe::to(&SHOP)).await.unwrap();
+    // Others, each of which has a listener of its own.
+    let mut others = Vec::new();
+    for name in ["bank", "depot", "office"] {
+        let asked = Subscribe::to(crate::support::namespace(name));
+        others.push(bus.subscribe(asked).await.unwrap());
+    }
     bus.publish(&SHOP, event(1)).await.unwrap();
     bus.client().drain().await.unwrap();
     expect(&mut heard, &[Said::Event(1), Said::Unknown, Said::End]).await;
+    assert_eq!(heard.end(), Some(SubscriptionEnd::Closed));
+    for other in &mut others {
+        expect(other, &[Said::Unknown, Said::End]).await;
+    }
     let failed = tokio::time::timeout(PATIENCE, bus.subscribe(Subscribe::to(&SHOP))).await;
     assert!(failed.unwrap().is_err());
     let published = bus.publish(&SHOP, event(2)).await;
@@ -149,9 +159,7 @@ async fn ten_thousand_subscribers_on_a_node_get_each_event_once() {
     assert_eq!(listener.subscribers(&SHOP), 0);
     // And nothing is left on the server: what is published now is heard by nobody.
     bus.publish(&SHOP, event(4)).await.unwrap();
-    // Once the server has had it.
-    let after_it = bus.subscribe(Subscribe::to(crate::support::namespace("bank")));
-    drop(after_it.await.unwrap());
+    crate::settled(&bus).await;
     let mut again = listener.subscribe(Subscribe::to(&SHOP)).await.unwrap();
     bus.publish(&SHOP, event(5)).await.unwrap();
     assert_eq!(said(next(&mut again).await.as_ref()), Said::Event(5));

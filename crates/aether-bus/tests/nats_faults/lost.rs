@@ -239,6 +239,29 @@ async fn what_is_nobody_s_is_counted_and_what_can_t_be_read_is_missed() {
     expect(&mut heard, &[Said::Event(2)]).await;
 }
 
+/// More last numbers than the connection has room for at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_has_published_on_many_subjects_answers_for_all_of_them() {
+    const MANY: u32 = 5_000;
+    let pair = Pair::new().await;
+    let name = |number: u32| namespace(&format!("shop.{number}"));
+    for number in 0..MANY {
+        pair.bus.publish(&name(number), event(1)).await.unwrap();
+    }
+    crate::settled(&pair.bus).await;
+    let asked = Subscribe::to(aether_bus::NamespacePattern::all()).capacity(100_000);
+    let mut heard = pair.subscribe(asked).await;
+    crate::acquainted(&pair.listener, 1).await;
+    let lost = pair.lose(" event ");
+    for number in 0..MANY {
+        pair.bus.publish(&name(number), event(2)).await.unwrap();
+    }
+    let all_are_lost = || lost.load(Ordering::SeqCst) == u64::from(MANY);
+    crate::until("all are lost", all_are_lost).await;
+    let tally = crate::Tally::default().until(&mut heard, MANY.into()).await;
+    assert_eq!((tally.missed, tally.unknown), (MANY.into(), 0));
+}
+
 /// Also where a subject is too long to say what it is about.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_loss_shows_whatever_the_names_are() {

@@ -29,7 +29,7 @@ mod support;
 
 use std::time::Duration;
 
-use aether_bus::{Delivery, Missed, NatsEventBus, Subscription};
+use aether_bus::{Delivery, Missed, NatsEventBus, Subscribe, Subscription};
 
 /// However slow the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -89,6 +89,12 @@ async fn acquainted(bus: &NatsEventBus, nodes: u64) {
         (stats.nodes, stats.strangers) == (nodes, 0)
     })
     .await;
+}
+
+/// Waits until the server has had all that this node has published.
+async fn settled(bus: &NatsEventBus) {
+    let asked = Subscribe::to(support::namespace("settled"));
+    drop(bus.subscribe(asked).await.unwrap());
 }
 
 /// Waits until this is so.

@@ -163,9 +163,10 @@ async fn what_a_full_connection_does_not_take_at_once_others_miss() {
         .unwrap();
     let options = ConnectOptions::new().client_capacity(16);
     let client = options.connect(server.url()).await.unwrap();
-    let bus = NatsEventBus::with_client(client, config(&prefix))
-        .await
+    let config = config(&prefix)
+        .deadline(Duration::from_millis(500))
         .unwrap();
+    let bus = NatsEventBus::with_client(client, config).await.unwrap();
     let mut near = bus
         .subscribe(Subscribe::to(&SHOP).capacity(1_000_000))
         .await
@@ -188,6 +189,10 @@ async fn what_a_full_connection_does_not_take_at_once_others_miss() {
         }
     }
     assert_eq!(bus.stats().left_out, full);
+    // Nor is there room for a subscription, which is said in time.
+    let elsewhere = Subscribe::to(crate::support::namespace("bank"));
+    let refused = bus.subscribe(elsewhere).await;
+    assert_eq!(refused.unwrap_err(), BusError::Unreachable);
     server.resume();
     let all = Tally::default().until(&mut near, sent.into()).await;
     assert_eq!(all.received, u64::from(sent));
