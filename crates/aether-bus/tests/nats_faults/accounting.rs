@@ -233,3 +233,36 @@ async fn a_node_whose_connection_is_always_full_is_not_taken_for_dead() {
     let tally = Tally::default().until(&mut heard, sent).await;
     assert_eq!((tally.accounted(), tally.unknown), (sent, 0));
 }
+
+/// When nothing is announced any more by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_away_for_long_is_told_what_was_missed_when_it_is_back() {
+    let (prefix, proxy) = (unique_prefix(), Proxy::before(&nats_url()).await);
+    let listener = node(&proxy.url, &prefix).await;
+    let mut heard = subscribe(&listener, "shop").await;
+    // It announces for seven seconds at most.
+    let config = config(&prefix).announce(Duration::from_millis(10));
+    let bus = NatsEventBus::connect(&nats_url(), config.unwrap())
+        .await
+        .unwrap();
+    crate::acquainted(&listener, 1).await;
+    let publish = async |name: &str, version| {
+        let event = typed("order-1", TYPES[1], version);
+        bus.publish(&namespace(name), event).await.unwrap();
+    };
+    publish("shop", 1).await;
+    let before = Tally::default().until(&mut heard[0], 1).await;
+    assert_eq!((before.received, before.missed), (1, 0));
+    proxy.set_down(true);
+    for version in 2..=4 {
+        publish("shop", version).await;
+    }
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    proxy.set_down(false);
+    let [all, paid] = &mut heard;
+    let all = Tally::default().until(all, 3).await;
+    // This one has not been read yet.
+    let paid = Tally::default().until(paid, 4).await;
+    assert_eq!((all.missed, paid.missed), (3, 3));
+    assert_eq!((all.unknown, paid.unknown), (0, 0));
+}
