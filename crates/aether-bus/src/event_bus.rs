@@ -153,7 +153,7 @@ impl EventBus {
         let mut afterwards = Afterwards::default();
         let index = self.0.index.read();
         index.each_of(via, |target| {
-            target.add_gap(Missed::Unknown.into(), &mut afterwards)
+            target.add_gap(Missed::Unknown.into(), &mut afterwards);
         });
         drop(index);
     }

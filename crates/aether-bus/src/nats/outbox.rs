@@ -85,14 +85,6 @@ pub(crate) struct Draft {
     pub(crate) topic: Topic,
 }
 
-/// Why something was not sent at once.
-#[derive(Debug)]
-enum Unsent {
-    /// The connection has no room.
-    Full(Draft),
-    Failed(BusError),
-}
-
 impl Outbox {
     pub(crate) fn new(origin: Origin, names: Names, client: Client, subjects_max: usize) -> Self {
         Self {
@@ -118,13 +110,12 @@ impl Outbox {
     /// Sends an event; waits where the connection has no room. Dropping the future sends nothing and
     /// gives no number.
     pub(crate) async fn send(&self, draft: Draft) -> Result<(), BusError> {
-        let draft = match self.send_at_once(&mut self.state.lock(), draft) {
-            Ok(()) => return Ok(()),
-            Err(Unsent::Failed(error)) => return Err(error),
-            Err(Unsent::Full(draft)) => draft,
-        };
-        let stopped = self.stopped.notified();
         let mut draft = Some(draft);
+        self.send_at_once(&mut self.state.lock(), &mut draft)?;
+        if draft.is_none() {
+            return Ok(());
+        }
+        let stopped = self.stopped.notified();
         let sent = async {
             let _first = self.line.lock().await;
             let _waits = Waits::begin(&self.state);
@@ -150,10 +141,10 @@ impl Outbox {
     /// that they have missed it.
     pub(crate) fn send_or_leave_out(&self, draft: Draft) -> Result<(), BusError> {
         let mut state = self.state.lock();
-        let draft = match self.send_at_once(&mut state, draft) {
-            Ok(()) => return Ok(()),
-            Err(Unsent::Failed(error)) => return Err(error),
-            Err(Unsent::Full(draft)) => draft,
+        let mut draft = Some(draft);
+        self.send_at_once(&mut state, &mut draft)?;
+        let Some(draft) = draft else {
+            return Ok(());
         };
         let bytes_max = state.client.max_payload();
         let bytes = message::size(&draft.headers, &draft.body) + MARK_BYTES_MIN;
@@ -164,12 +155,13 @@ impl Outbox {
         Err(BusError::Full)
     }
 
-    fn send_at_once(&self, state: &mut State, draft: Draft) -> Result<(), Unsent> {
+    /// Sends it, unless there is no room: then it is left.
+    fn send_at_once(&self, state: &mut State, draft: &mut Option<Draft>) -> Result<(), BusError> {
         if state.is_stopped {
-            return Err(Unsent::Failed(BusError::Stopped));
+            return Err(BusError::Stopped);
         }
         if state.is_waited {
-            return Err(Unsent::Full(draft));
+            return Ok(());
         }
         // Without a budget: when it is used up there seems to be no room.
         let room = pin!(unconstrained(poll_fn(|cx| poll_room(
@@ -177,9 +169,11 @@ impl Outbox {
             cx
         ))));
         match room.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => Err(Unsent::Full(draft)),
-            Poll::Ready(Err(error)) => Err(Unsent::Failed(error)),
-            Poll::Ready(Ok(())) => self.hand_over(state, draft).map_err(Unsent::Failed),
+            Poll::Pending => Ok(()),
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Ready(Ok(())) => draft
+                .take()
+                .map_or(Ok(()), |draft| self.hand_over(state, draft)),
         }
     }
 
@@ -302,7 +296,7 @@ impl Outbox {
         loop {
             let something = poll_fn(|cx| {
                 let mut state = self.state.lock();
-                if !self.has_something(&mut state) {
+                if !state.has_something() {
                     return Poll::Ready(Ok(false));
                 }
                 ready!(poll_room(&mut state.talker, cx))?;
@@ -315,16 +309,6 @@ impl Outbox {
                 Err(_) => return,
             }
         }
-    }
-
-    fn has_something(&self, state: &mut State) -> bool {
-        if state.has_left {
-            return false;
-        }
-        if state.due.is_empty() {
-            state.due = state.numbers.due().into();
-        }
-        !(state.words.is_empty() && state.due.is_empty() && state.owed.is_empty())
     }
 
     /// Where there is room: words first, and answers when all is announced that was asked for.
@@ -389,6 +373,19 @@ impl Outbox {
 
 /// The least bytes of the header that says whose message it is, and which.
 const MARK_BYTES_MIN: usize = "Aether-Bus: 1 01ARZ3NDEKTSV4RRFFQ69G5FAV event 1.1\r\n".len();
+impl State {
+    /// Whether there is anything to be said.
+    fn has_something(&mut self) -> bool {
+        if self.has_left {
+            return false;
+        }
+        if self.due.is_empty() {
+            self.due = self.numbers.due().into();
+        }
+        !(self.words.is_empty() && self.due.is_empty() && self.owed.is_empty())
+    }
+}
+
 /// More than headers have, unless somebody puts a lot into them.
 const HEADERS_BYTES_USUAL: usize = 128 * 1024;
 
