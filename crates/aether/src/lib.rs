@@ -4,6 +4,7 @@
 //! versions, events, and the traits of the stores with their contracts. Behind features are
 //!
 //! - `bus` (on by default): [`bus`], to publish and subscribe by namespace;
+//! - `nats`: with it, the bus across nodes, over NATS;
 //! - `memory` (on by default): [`MemoryStore`], for tests and for one process;
 //! - `jetstream`: [`jetstream`], the store for production;
 //! - `metrics`: with `jetstream`, what it does as counters and histograms.
