@@ -9,12 +9,12 @@ use futures_util::future::join_all;
 use parking_lot::RwLock;
 
 use crate::index::{Index, Route, Target};
+use crate::lost::Lost;
 use crate::queue::{Afterwards, Offered, Queue, Ticket};
 use crate::{
-    Bus, BusError, NamespacePattern, Published, Receipt, Subscribe, Subscription, SubscriptionEnd,
+    Bus, BusError, Missed, NamespacePattern, Published, Receipt, Subscribe, Subscription,
+    SubscriptionEnd,
 };
-#[cfg(feature = "nats")]
-use crate::{Missed, lost::Lost};
 
 /// A bus within one process: a handle, to be cloned.
 ///
@@ -129,21 +129,25 @@ impl EventBus {
         Ok(())
     }
 
-    #[cfg(feature = "nats")]
-    /// Events of this type, and in this namespace, were lost on this way: whoever would have got
-    /// them is told.
+    /// Events of this type, and in this namespace, were lost, on this way or before all of them:
+    /// whoever would have got them is told.
     pub(crate) fn tell_missing(
         &self,
-        via: Route,
+        via: impl Into<Option<Route>>,
         namespace: &Namespace,
         event_type: &EventType,
         missed: Missed,
     ) {
         let mut afterwards = Afterwards::default();
         let index = self.0.index.read();
-        index.each_missing(namespace, event_type, (via, missed), |target, missed| {
-            target.add_gap(missed.into(), &mut afterwards);
-        });
+        index.each_missing(
+            namespace,
+            event_type,
+            (via.into(), missed),
+            |target, missed| {
+                target.add_gap(missed.into(), &mut afterwards);
+            },
+        );
         drop(index);
     }
 

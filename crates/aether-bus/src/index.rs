@@ -12,13 +12,11 @@ use std::sync::Arc;
 use aether_core::{ActorId, Event, EventFilter, EventType, Namespace};
 use hashbrown::HashMap;
 
-#[cfg(feature = "nats")]
-use crate::Missed;
 use crate::pattern::{Part, SEPARATOR};
 use crate::queue::Queue;
 use crate::ring::Ring;
 use crate::subscription::Source;
-use crate::{NamespacePattern, Subscribe};
+use crate::{Missed, NamespacePattern, Subscribe};
 
 pub(crate) type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
@@ -160,14 +158,14 @@ impl Index {
         });
     }
 
-    #[cfg(feature = "nats")]
-    /// Does this for each subscription of this way that would have got events of this type that were
-    /// lost on it: so many, or some of them. For some more than once, where it is not known how many.
+    /// Does this for each subscription of this way, or of all, that would have got events of this type
+    /// that were lost: so many, or some of them. For some more than once, where it is not known how
+    /// many.
     pub(crate) fn each_missing(
         &self,
         namespace: &Namespace,
         event_type: &EventType,
-        (via, missed): (Route, Missed),
+        (via, missed): (Option<Route>, Missed),
         mut found: impl FnMut(&Target, Missed),
     ) {
         self.root.each_matching(namespace.as_str(), &mut |group| {
@@ -422,14 +420,13 @@ impl Group {
         }
     }
 
-    #[cfg(feature = "nats")]
     fn each_missing(
         &self,
         event_type: &EventType,
-        (via, missed): (Route, Missed),
+        (via, missed): (Option<Route>, Missed),
         found: &mut impl FnMut(&Target, Missed),
     ) {
-        let is_meant = |entry: &&Entry| entry.route == via;
+        let is_meant = |entry: &&Entry| via.is_none_or(|via| entry.route == via);
         for entry in self.unfiltered.iter().filter(is_meant) {
             found(&entry.target, missed);
         }
@@ -466,7 +463,6 @@ impl Group {
     }
 }
 
-#[cfg(feature = "nats")]
 /// Whether events of this type may pass.
 fn asks_for(filter: &EventFilter, event_type: &EventType) -> bool {
     let mut types = filter.event_types();

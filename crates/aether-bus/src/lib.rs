@@ -38,7 +38,8 @@
 //!
 //! A bus is an [`EventBroadcaster`](aether_core::EventBroadcaster): a store that is given one tells
 //! it of each event that it has stored, by a notice ([`EventStored`](aether_core::EventStored));
-//! [`SubscribeStored`] hears of them. [Healed by](StoredNotices::healed_by) the store's feed they
+//! [`SubscribeStored`] hears of them. What a store's server sends instead, whoever has stored it, can be
+//! [relayed](EventBus::relay_stored) to them. [Healed by](StoredNotices::healed_by) the store's feed they
 //! are those of all events: what the bus has lost is read there, before what comes after it.
 //!
 //! # What is not promised
@@ -60,6 +61,7 @@ mod lost;
 mod nats;
 mod pattern;
 mod queue;
+mod relay;
 mod ring;
 mod stored;
 mod subscribe;
@@ -76,6 +78,7 @@ pub use healed::{HealedNotice, HealedNotices};
 #[cfg(feature = "nats")]
 pub use nats::{InvalidNatsBusConfig, NatsBusConfig, NatsBusStats, NatsEventBus};
 pub use pattern::{InvalidPattern, NamespacePattern};
+pub use relay::Relayed;
 pub use stored::{StoredDelivery, StoredNotices, SubscribeStored};
 pub use subscribe::{Subscribe, WhenFull};
 pub use subscription::{Subscription, SubscriptionEnd};

@@ -36,7 +36,6 @@ impl Lost {
     }
 }
 
-#[cfg(feature = "nats")]
 impl From<Missed> for Lost {
     fn from(missed: Missed) -> Self {
         match missed {
@@ -58,7 +57,6 @@ pub(crate) struct Sum {
 }
 
 impl Sum {
-    #[cfg(feature = "nats")]
     pub(crate) fn add(&mut self, lost: Lost) {
         self.exactly = self.exactly.wrapping_add(lost.exactly);
         self.unknown = self.unknown.wrapping_add(u64::from(lost.unknown));

@@ -220,7 +220,6 @@ impl Queue {
         offered
     }
 
-    #[cfg(feature = "nats")]
     /// So many were lost on their way here.
     pub(crate) fn add_gap(&self, missed: Lost, afterwards: &mut Afterwards) {
         let mut state = self.state.lock();

@@ -259,7 +259,6 @@ impl Ring {
         self.wake(&log, afterwards);
     }
 
-    #[cfg(feature = "nats")]
     /// So much was lost on its way here, of what all subscribers would have got.
     pub(crate) fn add_gap(&self, missed: Lost, afterwards: &mut Afterwards) {
         let mut log = self.log.write();
