@@ -1,6 +1,6 @@
 //! Distributed actors with event sourcing on NATS JetStream: one dependency for who wants one.
 //!
-//! This crate has nothing of its own. At its root is the vocabulary of [`aether_core`]: actors,
+//! This crate has nothing of its own but what joins two others. At its root is the vocabulary of [`aether_core`]: actors,
 //! versions, events, and the traits of the stores with their contracts. Behind features are
 //!
 //! - `bus` (on by default): [`bus`], to publish and subscribe by namespace;
@@ -38,9 +38,14 @@ pub use aether_core::*;
 #[cfg(feature = "memory")]
 pub use aether_store_memory::{MemoryStore, MemoryStoreBuilder};
 
+#[cfg(all(feature = "bus", feature = "jetstream"))]
+mod republished;
+
 /// Publish and subscribe by namespace.
 #[cfg(feature = "bus")]
 pub mod bus {
+    #[cfg(feature = "jetstream")]
+    pub use crate::republished::republished;
     pub use aether_bus::*;
 }
 
