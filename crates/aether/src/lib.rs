@@ -31,7 +31,8 @@
 //!
 //! `cargo run --example quickstart` shows the whole: an order that is placed and shipped, a second
 //! writer refused, a reload and a retry, a snapshot and a replay from it. `cargo run --example
-//! read_model` keeps one by the feed: from the beginning, on from a checkpoint, and live.
+//! read_model` keeps one by the feed: from the beginning, on from a checkpoint, and live. `cross_node`,
+//! with the features `nats` and `jetstream`, is two processes that hear what the other one stores.
 
 pub use aether_core::*;
 
