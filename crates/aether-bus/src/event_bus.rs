@@ -243,7 +243,6 @@ impl Target {
         }
     }
 
-    #[cfg(feature = "nats")]
     fn add_gap(&self, missed: Lost, afterwards: &mut Afterwards) {
         match self {
             Self::Own(queue) => queue.add_gap(missed, afterwards),

@@ -1,3 +1,5 @@
+//! What is missed, and what is not.
+
 use proptest::prelude::*;
 
 use super::*;
