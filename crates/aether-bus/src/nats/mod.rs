@@ -17,12 +17,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use aether_core::{BroadcastError, Event, EventBroadcaster, Namespace};
+use aether_core::{BroadcastError, Event, EventBroadcaster, Namespace, StoreError};
 use async_nats::{Client, ConnectOptions, ServerAddr};
+use futures_core::Stream;
 use tokio::sync::OnceCell;
 use tokio::task::AbortHandle;
 
-use crate::{Bus, BusError, NamespacePattern, Receipt, Subscribe, Subscription};
+use crate::{Bus, BusError, NamespacePattern, Receipt, Relayed, Subscribe, Subscription};
 
 use control::{Control, say_alive};
 use node::Node;
@@ -219,6 +220,21 @@ impl NatsEventBus {
             return sent.map(|()| receipt.unwrap_or_default());
         }
         sent.map(|()| Receipt::default())
+    }
+
+    /// Tells the subscribers of this node of what a store stores, from another source than a
+    /// broadcaster: as [`EventBus::relay_stored`](crate::EventBus::relay_stored). Other nodes have
+    /// that source themselves.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn relay_stored(
+        &self,
+        namespace: &Namespace,
+        stored: impl Stream<Item = Result<Relayed, StoreError>>,
+    ) -> Result<(), StoreError> {
+        self.0.node.local.relay_stored(namespace, stored).await
     }
 
     /// How many subscriptions of this node are about this namespace, whatever events they filter.
