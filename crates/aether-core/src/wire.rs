@@ -139,7 +139,13 @@ impl WireForm {
 
     fn encode<T: Serialize>(self, value: &T) -> Result<Vec<u8>, WireError> {
         match self {
-            Self::MessagePack => rmp_serde::to_vec(value).map_err(|e| WireError::Encode(e.into())),
+            Self::MessagePack => {
+                // Room for most events, so that it is not moved while it grows.
+                let mut bytes = Vec::with_capacity(4 * ENVELOPE_BYTES);
+                rmp_serde::encode::write(&mut bytes, value)
+                    .map_err(|e| WireError::Encode(e.into()))?;
+                Ok(bytes)
+            }
             Self::Json => serde_json::to_vec(value).map_err(|e| WireError::Json(e.into())),
         }
     }

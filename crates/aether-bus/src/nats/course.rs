@@ -114,11 +114,6 @@ impl Course {
         }
     }
 
-    /// Whether anything was heard of this origin.
-    pub(crate) fn knows(&self, origin: Origin) -> bool {
-        self.origins.contains_key(&origin)
-    }
-
     /// A message was heard. What its subject is about is asked where nothing was heard on it; where
     /// it is about nothing the message was not heard.
     pub(crate) fn hear<E>(

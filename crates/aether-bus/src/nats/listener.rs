@@ -178,13 +178,15 @@ impl Listener {
         afterwards: &mut Afterwards,
     ) -> Result<(), Foreign> {
         let (subject, headers) = (&message.subject, message.headers.as_ref());
-        if !self.course.knows(origin) {
-            let is_new = self.node.peers.lock().hear(origin, None, Instant::now());
-            if is_new {
-                self.node.to_ask.notify_one();
+        // Where nothing was heard on a subject its origin may be new, too.
+        let node = &self.node;
+        let about = || {
+            let topic = message::topic(&node.names, subject, headers)?;
+            if node.peers.lock().hear(origin, None, Instant::now()) {
+                node.to_ask.notify_one();
             }
-        }
-        let about = || message::topic(&self.node.names, subject, headers);
+            Ok(topic)
+        };
         let from = (origin, subject.as_str());
         let (verdict, topic) = self.course.hear(from, (said, place), about)?;
         self.tell_lost(&topic, verdict.lost);

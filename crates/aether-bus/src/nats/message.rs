@@ -59,14 +59,12 @@ pub(crate) enum Foreign {
     Subject,
 }
 
-/// What the first words of a message say, beside its origin.
-fn words(headers: Option<&HeaderMap>) -> Option<(Origin, impl Iterator<Item = &str>)> {
-    let mut words = headers?.get(BUS)?.as_str().split(' ');
-    if words.next()? != FORMAT {
-        return None;
-    }
-    let origin = Origin::read(words.next()?)?;
-    Some((origin, words))
+/// Whose message it is, and what else its first header says.
+fn marked(headers: Option<&HeaderMap>) -> Option<(Origin, &str)> {
+    let rest = headers?.get(BUS)?.as_str().strip_prefix(FORMAT)?;
+    let rest = rest.strip_prefix(' ')?;
+    let (origin, rest) = rest.split_at_checked(Origin::BYTES)?;
+    Some((Origin::read(origin)?, rest.strip_prefix(' ')?))
 }
 
 fn header(origin: Origin, rest: std::fmt::Arguments<'_>) -> HeaderValue {
@@ -76,8 +74,8 @@ fn header(origin: Origin, rest: std::fmt::Arguments<'_>) -> HeaderValue {
 /// Whose message it is, and what it is.
 pub(crate) fn kind(headers: Option<&HeaderMap>) -> Result<(Origin, Kind), Foreign> {
     fn read(headers: Option<&HeaderMap>) -> Option<(Origin, Kind)> {
-        let (origin, mut words) = words(headers)?;
-        let (kind, about) = (words.next()?, words.next()?);
+        let (origin, rest) = marked(headers)?;
+        let (kind, about) = rest.split_once(' ')?;
         let place = |said| Some(Kind::Numbered(said, Place::read(about)?));
         let kind = match kind {
             "event" => place(Said::Event),
@@ -87,14 +85,15 @@ pub(crate) fn kind(headers: Option<&HeaderMap>) -> Result<(Origin, Kind), Foreig
             _ => None,
         }?;
         let is_possible = !matches!(kind, Kind::Numbered(_, place) if place.number == 0);
-        (is_possible && words.next().is_none()).then_some((origin, kind))
+        is_possible.then_some((origin, kind))
     }
     read(headers).ok_or(Foreign::NoHeader)
 }
 
 /// Who says what.
 pub(crate) fn word(headers: Option<&HeaderMap>) -> Option<(Origin, Word)> {
-    let (origin, mut words) = words(headers)?;
+    let (origin, rest) = marked(headers)?;
+    let mut words = rest.split(' ');
     let word = words.next()?;
     let mut number = || decimal(words.next()?);
     let word = match word {
@@ -125,7 +124,7 @@ pub(crate) fn kind_header(headers: &mut HeaderMap, origin: Origin, kind: &Kind) 
     let mut value = String::with_capacity(64);
     value.push_str(FORMAT);
     value.push(' ');
-    origin.write_to(&mut value);
+    value.push_str(origin.as_str());
     value.push(' ');
     value.push_str(kind);
     value.push(' ');
@@ -251,6 +250,8 @@ pub(crate) enum Unreadable {
 /// The trace in which it was published. One that is none is as if it was not there, as the
 /// specification says.
 pub(crate) fn trace(headers: Option<&HeaderMap>) -> Option<TraceContext> {
+    // Most have no more than what an event has to have.
+    let headers = headers.filter(|headers| headers.len() > 2);
     let parent = headers?.get(TRACE_PARENT)?.as_str();
     let context: TraceContext = parent.parse().ok()?;
     match headers?.get(TRACE_STATE) {

@@ -69,7 +69,11 @@ impl Names {
     }
 
     fn join<'a>(&self, event_type: &str, parts: impl Iterator<Item = Cow<'a, str>>) -> String {
-        let mut subject = [&self.prefix, ".", event_type].concat();
+        // What most have room in.
+        let mut subject = String::with_capacity(128);
+        subject.push_str(&self.prefix);
+        subject.push('.');
+        subject.push_str(event_type);
         for part in parts {
             subject.push('.');
             subject.push_str(&part);
