@@ -42,6 +42,12 @@
 //! [relayed](EventBus::relay_stored) to them. [Healed by](StoredNotices::healed_by) the store's feed they
 //! are those of all events: what the bus has lost is read there, before what comes after it.
 //!
+//! # Across nodes
+//!
+//! With the feature `nats` there is `NatsEventBus`, the same over NATS: what one node publishes comes to
+//! the subscriptions of all, and what is lost on the way is a gap as well. Its messages can carry the
+//! headers of [`CloudEvents`], so that others' tools can read what is on the bus.
+//!
 //! # What is not promised
 //!
 //! - That an event arrives: it is in memory only. Who has to see each one reads a store's feed
