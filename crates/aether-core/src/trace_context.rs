@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::{Event, Metadata};
+
 /// The most members of a `tracestate`.
 const STATE_MEMBERS_MAX: usize = 32;
 /// The most bytes of a member's key, and of its value.
@@ -71,6 +73,16 @@ impl TraceContext {
             flags,
             state: None,
         })
+    }
+
+    /// The span that an event says it was made in, by its metadata
+    /// ([`TRACE_ID`](Metadata::TRACE_ID), [`SPAN_ID`](Metadata::SPAN_ID)), as a sampled one; none where
+    /// they have no such ids.
+    #[must_use]
+    pub fn of_event(event: &Event) -> Option<Self> {
+        let metadata = event.metadata();
+        let (trace_id, span_id) = (metadata.trace_id()?, metadata.span_id()?);
+        format!("00-{trace_id}-{span_id}-01").parse().ok()
     }
 
     /// The same with this `tracestate`; none where it is empty.
@@ -221,6 +233,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{ActorId, EventDraft, Version};
 
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -317,6 +330,31 @@ mod tests {
         for state in refused {
             let refused = context().with_state(state);
             assert_eq!(refused, Err(InvalidTraceContext::State), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_says_the_span_that_it_was_made_in() {
+        let event = |trace_id: &str, span_id: &str| {
+            let actor_id = ActorId::new("order-1").unwrap();
+            let draft = EventDraft::new(&actor_id, "Placed", &()).unwrap();
+            let draft = draft.metadata(Metadata::TRACE_ID, trace_id).unwrap();
+            let draft = draft.metadata(Metadata::SPAN_ID, span_id).unwrap();
+            draft.at(Version::FIRST).unwrap()
+        };
+        let (trace_id, span_id) = (&PARENT[3..35], &PARENT[36..52]);
+        let context = Some(context());
+        assert_eq!(TraceContext::of_event(&event(trace_id, span_id)), context);
+        let zeros = &"0".repeat(32);
+        for (trace_id, span_id) in [
+            (zeros.as_str(), span_id),
+            (trace_id, &zeros[..16]),
+            (&trace_id[1..], span_id),
+            (trace_id, &span_id.to_uppercase()),
+            (trace_id, "00f067aa-ba902b7"),
+        ] {
+            let of_event = TraceContext::of_event(&event(trace_id, span_id));
+            assert_eq!(of_event, None, "{trace_id} {span_id}");
         }
     }
 

@@ -134,8 +134,8 @@ impl Outgoing {
             headers.insert(PREVIOUS_DIGEST, previous_digest);
             headers.insert(PREDECESSORS, predecessors);
         }
-        if let Some(trace) = events.first().and_then(traceparent) {
-            headers.insert(TRACEPARENT, trace);
+        if let Some(trace) = events.first().and_then(TraceContext::of_event) {
+            headers.insert(TRACEPARENT, trace.to_string());
         }
         let body = body.into();
         Ok((Self { headers, body }, digest))
@@ -211,23 +211,6 @@ fn number(version: Version) -> HeaderValue {
 
 fn version_of(event: Option<&Event>) -> Version {
     event.map_or(Version::ZERO, Event::version)
-}
-
-/// The trace that the event says it belongs to, in the form of W3C Trace Context; none where its
-/// metadata have no such ids.
-fn traceparent(event: &Event) -> Option<String> {
-    let id = |text: Option<&str>, digits: usize| {
-        text.filter(|text| {
-            text.len() == digits
-                && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-                && text.bytes().any(|b| b != b'0')
-        })
-        .map(str::to_owned)
-    };
-    let metadata = event.metadata();
-    let trace = id(metadata.trace_id(), 32)?;
-    let span = id(metadata.span_id(), 16)?;
-    Some(format!("00-{trace}-{span}-01"))
 }
 
 /// A message as it is stored, however it was read.

@@ -139,7 +139,8 @@ impl NatsBusConfig {
 
     /// Messages carry the trace in which they were published, in `traceparent` and `tracestate`
     /// ([W3C Trace Context](https://www.w3.org/TR/trace-context-1/)): what this says when an event
-    /// is published. Subscribers find it in
+    /// is published, and where it says none, or nothing is set, what the event's metadata say
+    /// ([`TraceContext::of_event`]). Subscribers find it in
     /// [`Published::trace_context`](crate::Published::trace_context).
     pub fn trace_context(
         mut self,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::index::Map;
-use aether_core::{Event, Namespace, TraceSource};
+use aether_core::{Event, Namespace, TraceContext, TraceSource};
 use async_nats::Client;
 use async_nats::connection::State;
 use bytes::Bytes;
@@ -117,6 +117,7 @@ impl Node {
         event: Event,
     ) -> Result<(Draft, Published), BusError> {
         let trace = self.config.trace.as_ref().and_then(TraceSource::current);
+        let trace = trace.or_else(|| TraceContext::of_event(&event));
         let encoded = message::encode(&event, self.config.form, trace.as_ref());
         let (mut headers, body) = encoded.map_err(|error| BusError::Unencodable {
             reason: error.to_string(),

@@ -1,10 +1,10 @@
 //! Names that a careless encoding would confuse.
 
 use aether_bus::Subscribe;
-use aether_core::{EventFilter, EventType, Namespace, TraceContext};
+use aether_core::{EventFilter, EventType, Namespace};
 
-use crate::nats::{config, nats_url, node, unique_prefix};
-use crate::support::{SHOP, Said, expect, next, strange_names, typed};
+use crate::nats::{nats_url, node, unique_prefix};
+use crate::support::{SHOP, Said, expect, strange_names, typed};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_in_its_name_a_type_is_that_one_only() {
@@ -47,42 +47,4 @@ fn what_has_no_name_is_refused_before_it_comes_to_a_bus() {
     assert!(Namespace::new("x".repeat(300)).is_err());
     assert!(EventType::new("").is_err());
     assert!(EventType::new("x".repeat(300)).is_err());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_trace_of_a_publisher_comes_to_its_subscribers() {
-    let prefix = unique_prefix();
-    let context = TraceContext::new(7, 8, 1)
-        .unwrap()
-        .with_state("vendor=a")
-        .unwrap();
-    let current = context.clone();
-    let config = config(&prefix).trace_context(move || Some(current.clone()));
-    let bus = aether_bus::NatsEventBus::connect(&nats_url(), config)
-        .await
-        .unwrap();
-    let other = node(&nats_url(), &prefix).await;
-    let mut heard = [
-        bus.subscribe(Subscribe::to(&SHOP)).await.unwrap(),
-        other.subscribe(Subscribe::to(&SHOP)).await.unwrap(),
-    ];
-    bus.publish(&SHOP, typed("order-1", "Placed", 1))
-        .await
-        .unwrap();
-    for subscription in &mut heard {
-        let Some(aether_bus::Delivery::Event(published)) = next(subscription).await else {
-            panic!("no event");
-        };
-        assert_eq!(published.trace_context(), Some(&context));
-    }
-    other
-        .publish(&SHOP, typed("order-1", "Placed", 2))
-        .await
-        .unwrap();
-    for subscription in &mut heard {
-        let Some(aether_bus::Delivery::Event(published)) = next(subscription).await else {
-            panic!("no event");
-        };
-        assert_eq!(published.trace_context(), None);
-    }
 }

@@ -6,6 +6,7 @@
     reason = "a test that panics says where"
 )]
 
+mod beside;
 #[path = "../transport/cases.rs"]
 mod cases;
 #[path = "../support/nats.rs"]

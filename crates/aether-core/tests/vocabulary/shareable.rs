@@ -50,6 +50,7 @@ fn every_public_type_is_send_sync_and_owns_what_it_has() {
         InvalidSnapshotPolicy,
         InvalidText,
         InvalidTimestamp,
+        InvalidTraceContext,
         InvalidVersion,
         LenientReplay,
         Metadata,
@@ -68,6 +69,8 @@ fn every_public_type_is_send_sync_and_owns_what_it_has() {
         StoredNotifier,
         SystemClock,
         Timestamp,
+        TraceContext,
+        TraceSource,
         Until,
         Version,
         VersionConflictError,
@@ -82,7 +85,7 @@ fn every_public_type_is_send_sync_and_owns_what_it_has() {
     sendable::<BoxFuture<'static, ()>>();
     sendable::<EventStream>();
     sendable::<FeedStream>();
-    // The traits that have no `dyn` form, and what is above.
+    // The traits that have no `dyn` form, what is above, and what is no type.
     let others = [
         "BoxFuture",
         "Clock",
@@ -96,7 +99,10 @@ fn every_public_type_is_send_sync_and_owns_what_it_has() {
         "FeedStream",
         "IntoEventType",
         "RestoreExt",
+        "SUBJECT_TOKEN_BYTES_MAX",
         "SnapshotStore",
+        "subject_text",
+        "subject_token",
     ];
     let named: BTreeSet<&str> = types.into_iter().chain(others).collect();
     assert_eq!(named, exported(), "each export is asserted above");
