@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::{Event, Metadata};
+use crate::Event;
 
 /// The most members of a `tracestate`.
 const STATE_MEMBERS_MAX: usize = 32;
@@ -76,7 +76,7 @@ impl TraceContext {
     }
 
     /// The span that an event says it was made in, by its metadata
-    /// ([`TRACE_ID`](Metadata::TRACE_ID), [`SPAN_ID`](Metadata::SPAN_ID)), as a sampled one; none where
+    /// ([`TRACE_ID`](crate::Metadata::TRACE_ID), [`SPAN_ID`](crate::Metadata::SPAN_ID)), as a sampled one; none where
     /// they have no such ids.
     #[must_use]
     pub fn of_event(event: &Event) -> Option<Self> {
@@ -233,7 +233,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{ActorId, EventDraft, Version};
+    use crate::{ActorId, EventDraft, Metadata, Version};
 
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 

@@ -1,6 +1,7 @@
 //! What a node does by itself: it says that it is there, announces its last numbers, answers who asks
 //! for them, asks who is new, and notices who is gone.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use crate::nats::stats::count;
 /// How long it waits for more that is to be asked, once something is.
 const ASKED_TOGETHER: Duration = Duration::from_millis(2);
 /// The most subjects in a question that is answered: more than any node asks for at once.
-const ASKED_MAX: usize = 16 * 1024;
+const ASKED_MAX: usize = 4 * 1024;
 
 /// What a node hears of others.
 pub(crate) struct Control {
@@ -72,6 +73,8 @@ impl Control {
                     continue;
                 }
             };
+            // What was known before the connection was made anew is not to be believed.
+            look_at_connection(&node, &mut pace);
             match message {
                 Some(message) => hear(&node, &message),
                 None => return,
@@ -89,15 +92,7 @@ fn tick(node: &Arc<Node>, pace: &mut Pace, every: Duration) {
         node.peers.lock().wait_anew(now);
         return;
     }
-    let connects = node.connects();
-    if connects != pace.connects {
-        pace.connects = connects;
-        pace.said_at = None;
-        node.peers.lock().ask_anew(now);
-        node.outbox.announce_all();
-        let probing = node.clone();
-        tokio::spawn(async move { probing.probe_all().await });
-    }
+    look_at_connection(node, pace);
     // Also where this one is a little early after one that was late.
     if now.saturating_duration_since(pace.ticked_at) + every / 2 >= node.config.tick {
         pace.ticked_at = now;
@@ -120,6 +115,19 @@ fn tick(node: &Arc<Node>, pace: &mut Pace, every: Duration) {
         node.order_all(|_| Order::Silent(origin));
     }
     node.ask();
+}
+
+/// Where the connection was made anew all is asked, and announced, once more.
+fn look_at_connection(node: &Arc<Node>, pace: &mut Pace) {
+    let connects = node.connects();
+    if connects != pace.connects {
+        pace.connects = connects;
+        pace.said_at = None;
+        node.peers.lock().ask_anew(Instant::now());
+        node.outbox.announce_all();
+        let probing = node.clone();
+        tokio::spawn(async move { probing.probe_all().await });
+    }
 }
 
 /// Says to all that it is there.
@@ -164,14 +172,14 @@ fn hear(node: &Node, message: &Message) {
         Word::Answers {
             question,
             next_series,
-            forgotten_before,
+            forgotten,
         } => {
             is_there(node, origin, None);
             let listened = node.peers.lock().answered(origin, question);
             node.order(&listened, || Order::KnowsUs {
                 origin,
                 since: next_series,
-                forgotten_before,
+                forgotten,
             });
             if !listened.is_empty() {
                 node.to_ask.notify_one();
@@ -192,9 +200,19 @@ fn is_there(node: &Node, origin: Origin, every: Option<Duration>) {
 
 /// Announces the last numbers of what another node listens to, and then says so.
 fn answer(node: &Node, to: Origin, question: u64, listened: &[u8]) {
-    let listened = std::str::from_utf8(listened).unwrap_or_default();
-    let listened: Vec<&str> = listened.lines().take(ASKED_MAX).collect();
+    let Ok(listened) = std::str::from_utf8(listened) else {
+        return;
+    };
+    let is_wild = |wanted: &&str| wanted.contains(['*', '>']);
+    let (wild, exact): (Vec<&str>, HashSet<&str>) = (
+        listened.lines().filter(is_wild).collect(),
+        listened.lines().filter(|wanted| !is_wild(wanted)).collect(),
+    );
+    // No node asks for so many.
+    if wild.len() + exact.len() > ASKED_MAX {
+        return;
+    }
     node.outbox.answer(to, question, |subject| {
-        listened.iter().any(|wanted| comes_to(subject, wanted))
+        exact.contains(subject) || wild.iter().any(|wanted| comes_to(subject, wanted))
     });
 }

@@ -16,15 +16,15 @@
 //! - The series is an earlier one: on being asked the origin has announced the last number of those,
 //!   and answered after that. So it is not the first number that is heard, unless the announcement
 //!   was lost, or forgotten here: nobody knows then what else was.
-//! - The origin has not answered yet. What came before is older than the subscription, as far as
-//!   anybody promises.
+//! - The origin has not answered yet. That is found out when it has: what came before in a later series
+//!   was missed, and in an earlier one it is older than the subscription, as far as anybody promises.
 //!
 //! A later series says that the one before has ended, with a number that was announced. Where that
 //! announcement was not heard, nobody knows what was lost at the end of it.
 //!
 //! Whoever was away asks again. The origin announces the last numbers once more, so that what was lost
-//! meanwhile shows; and it says up to which series it has forgotten some. Where such a series could be
-//! one of which something was missed, nobody knows what.
+//! meanwhile shows; and it says how many series it has forgotten. Where these are more than before,
+//! something may have been missed of one of them, and nobody knows what.
 
 use std::time::{Duration, Instant};
 
@@ -36,9 +36,9 @@ use crate::nats::numbers::Place;
 use crate::nats::origin::Origin;
 use crate::{Missed, NatsBusConfig};
 
-/// The most subjects of an origin of which a listener remembers what it has heard: as many as an
-/// origin has that is set up as usual.
-const SUBJECTS_MAX: usize = NatsBusConfig::SUBJECTS_MAX;
+/// The most subjects of an origin of which a listener remembers what it has heard: twice as many as it
+/// keeps the numbers of.
+const SUBJECTS_MAX: usize = 2 * NatsBusConfig::SUBJECTS_MAX;
 /// How long it is remembered where an origin was that is silent.
 const REMEMBERED: Duration = Duration::from_secs(3_600);
 /// The most origins that are silent.
@@ -59,8 +59,8 @@ struct Known {
     subjects: Map<Box<str>, Heard>,
     /// Every series from this one on began after it knew of the listener.
     since: Option<u64>,
-    /// What it was told of that was forgotten.
-    forgotten_before: u64,
+    /// How many series it has said to have forgotten.
+    forgotten: u64,
     silent_since: Option<Instant>,
 }
 
@@ -71,6 +71,8 @@ struct Heard {
     has_ended: bool,
     /// When, by the clock.
     at: u64,
+    /// How many came before the first that was heard, where it could not be compared yet.
+    unchecked: u64,
     topic: Topic,
 }
 
@@ -132,15 +134,16 @@ impl Course {
             return Ok((heard.hear(said, place), heard.topic.clone()));
         }
         let topic = topic()?;
+        let known = self.origins.entry(origin).or_default();
+        known.silent_since = None;
+        let before = place.number - u64::from(said == Said::Event);
         let heard = Heard {
             last: place,
             has_ended: said == Said::End,
             at,
+            unchecked: if known.since.is_none() { before } else { 0 },
             topic: topic.clone(),
         };
-        let known = self.origins.entry(origin).or_default();
-        known.silent_since = None;
-        let before = place.number - u64::from(said == Said::Event);
         let lost = match known.since {
             _ if before == 0 => Lost::default(),
             Some(since) if place.series >= since => Lost::exactly(before),
@@ -159,22 +162,30 @@ impl Course {
     }
 
     /// The origin has answered: every series from this one on began after it knew of this listener,
-    /// and all that it has forgotten are below the other. To be said when everything was heard that
-    /// came before the answer did. Whether something may have been lost that nobody knows.
-    pub(crate) fn knows_us(&mut self, origin: Origin, since: u64, forgotten_before: u64) -> bool {
+    /// and so many it has forgotten. To be said when everything was heard that came before the answer
+    /// did. What shows now to have been missed; and whether something may have been of which nobody
+    /// knows.
+    pub(crate) fn knows_us(
+        &mut self,
+        origin: Origin,
+        since: u64,
+        forgotten: u64,
+    ) -> (Vec<(Topic, u64)>, bool) {
         let known = self.origins.entry(origin).or_default();
         known.silent_since = None;
-        let Some(since) = known.since.replace(known.since.unwrap_or(since)) else {
-            known.forgotten_before = forgotten_before;
-            return false;
-        };
-        let told = std::mem::replace(&mut known.forgotten_before, forgotten_before);
-        let mut is_lost = forgotten_before > told.max(since);
-        for heard in known.subjects.values_mut() {
-            let may_be_forgotten = heard.last.series < forgotten_before && forgotten_before > told;
-            is_lost |= may_be_forgotten && !heard.has_ended;
+        let told = std::mem::replace(&mut known.forgotten, forgotten);
+        if known.since.is_some() {
+            return (Vec::new(), forgotten != told);
         }
-        is_lost
+        known.since = Some(since);
+        let mut missed = Vec::new();
+        for heard in known.subjects.values_mut() {
+            let unchecked = std::mem::take(&mut heard.unchecked);
+            if unchecked > 0 && heard.last.series >= since {
+                missed.push((heard.topic.clone(), unchecked));
+            }
+        }
+        (missed, false)
     }
 
     /// Nothing comes from this origin any more, and it has not said that it stops: whether it is one
@@ -220,6 +231,12 @@ impl Known {
     /// of them has nothing to be compared with, so it must not be taken for a series that began
     /// after the origin knew of the listener.
     fn forget(&mut self) {
+        // Those that have ended are needed by nobody, unless they are gone on with.
+        let before = self.subjects.len();
+        self.subjects.retain(|_, heard| !heard.has_ended);
+        if self.subjects.len() < before - before / 4 {
+            return;
+        }
         let mut times: Vec<u64> = self.subjects.values().map(|heard| heard.at).collect();
         let place = times.len() / 4;
         let (_, newest, _) = times.select_nth_unstable(place);
@@ -254,6 +271,7 @@ impl Heard {
                 lost = Missed::Unknown.into();
             }
             self.has_ended = false;
+            self.unchecked = 0;
             self.last = Place {
                 series: place.series,
                 number: 0,

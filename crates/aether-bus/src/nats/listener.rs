@@ -6,6 +6,7 @@
 //! from such a word is carried out when the buffer is empty, or as many messages were read as it can
 //! have held.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -42,7 +43,7 @@ pub(crate) enum Order {
     KnowsUs {
         origin: Origin,
         since: u64,
-        forgotten_before: u64,
+        forgotten: u64,
     },
     /// Nothing comes from it any more, and nobody knows what it has published last.
     Silent(Origin),
@@ -80,6 +81,7 @@ impl Listener {
         let _end = EndsRoute {
             node: self.node.clone(),
             route: self.route,
+            subject: subject.clone(),
         };
         let subscribed = self.node.client.subscribe(subject.to_string()).await;
         let (begun, subscriber) = match subscribed {
@@ -93,27 +95,22 @@ impl Listener {
     }
 
     async fn read(&mut self, mut subscriber: Subscriber) {
-        let mut put_off = Vec::new();
-        // How many messages are read before they are carried out at the latest.
-        let mut left = 0_usize;
+        let mut put_off = VecDeque::new();
+        let mut read = 0;
         let mut messages = Vec::with_capacity(AT_A_TURN);
         loop {
-            let step = self.step(&mut subscriber, &mut messages, &mut put_off, &mut left);
+            let step = self.step(&mut subscriber, &mut messages, &mut put_off, read);
             let step = step.await;
-            left = match step {
-                Step::Read => left.saturating_sub(messages.len()),
-                Step::Drained | Step::Closed => 0,
-            };
+            read += messages.len();
             let mut afterwards = Afterwards::default();
             for message in messages.drain(..) {
-                self.hear(&message, &mut afterwards);
+                shielded(|| self.hear(&message, &mut afterwards));
             }
-            // What somebody's waker does is not to keep others from hearing.
-            if catch_unwind(AssertUnwindSafe(|| drop(afterwards))).is_err() {
-                tracing::error!("a waker has panicked");
-            }
-            if left == 0 {
-                put_off.drain(..).for_each(|order| self.carry_out(order));
+            shielded(|| drop(afterwards));
+            let is_drained = !matches!(step, Step::Read);
+            while let Some((_, order)) = put_off.pop_front_if(|(due, _)| is_drained || *due <= read)
+            {
+                shielded(|| self.carry_out(order));
             }
             match step {
                 Step::Read => tokio::task::yield_now().await,
@@ -128,14 +125,13 @@ impl Listener {
         &mut self,
         subscriber: &mut Subscriber,
         messages: &mut Vec<Message>,
-        put_off: &mut Vec<Order>,
-        left: &mut usize,
+        put_off: &mut VecDeque<(usize, Order)>,
+        read: usize,
     ) -> Step {
         // Without a budget: when it is used up an empty buffer and a full one look alike.
         let step = poll_fn(|cx| {
             while let Poll::Ready(Some(order)) = self.orders.poll_recv(cx) {
-                put_off.push(order);
-                *left = BUFFERED_MAX;
+                put_off.push_back((read + BUFFERED_MAX, order));
             }
             while messages.len() < AT_A_TURN {
                 match pin!(subscriber.next()).poll(cx) {
@@ -244,9 +240,13 @@ impl Listener {
             Order::KnowsUs {
                 origin,
                 since,
-                forgotten_before,
+                forgotten,
             } => {
-                if self.course.knows_us(origin, since, forgotten_before) {
+                let (missed, is_unknown) = self.course.knows_us(origin, since, forgotten);
+                for (topic, missed) in missed {
+                    self.tell_lost(&topic, Lost::exactly(missed));
+                }
+                if is_unknown {
                     self.tell_unknown();
                 }
             }
@@ -268,14 +268,23 @@ impl Listener {
     }
 }
 
+/// What somebody's waker does is not to keep others from hearing.
+fn shielded(what: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(what)).is_err() {
+        tracing::error!("a waker has panicked");
+    }
+}
+
 /// Ends the subscriptions of a route when it is dropped: nobody knows what they would have got.
 struct EndsRoute {
     node: Arc<Node>,
     route: Route,
+    subject: Arc<str>,
 }
 
 impl Drop for EndsRoute {
     fn drop(&mut self) {
-        self.node.local.end_route(self.route);
+        self.node.forget(&self.subject, self.route);
+        shielded(|| self.node.local.end_route(self.route));
     }
 }

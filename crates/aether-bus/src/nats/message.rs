@@ -40,11 +40,11 @@ pub(crate) enum Word {
     /// It listens to the subjects in the body, and wants the last numbers of them.
     Asks { question: u64 },
     /// It has announced those. Series that began after it was asked have this number, or a higher
-    /// one; all that it has forgotten have a lower one than the other.
+    /// one; so many series it has forgotten since it began.
     Answers {
         question: u64,
         next_series: u64,
-        forgotten_before: u64,
+        forgotten: u64,
     },
     /// To see whether it comes back.
     Probe(u64),
@@ -105,7 +105,7 @@ pub(crate) fn word(headers: Option<&HeaderMap>) -> Option<(Origin, Word)> {
         "answers" => Word::Answers {
             question: number()?,
             next_series: number()?,
-            forgotten_before: number()?,
+            forgotten: number()?,
         },
         "probe" => Word::Probe(number()?),
         _ => return None,
@@ -158,10 +158,10 @@ pub(crate) fn word_headers(origin: Origin, word: &Word) -> HeaderMap {
         Word::Answers {
             question,
             next_series,
-            forgotten_before,
+            forgotten,
         } => header(
             origin,
-            format_args!("answers {question} {next_series} {forgotten_before}"),
+            format_args!("answers {question} {next_series} {forgotten}"),
         ),
         Word::Probe(number) => header(origin, format_args!("probe {number}")),
     };
@@ -349,7 +349,7 @@ mod tests {
                 Word::Answers {
                     question: 4,
                     next_series: 9,
-                    forgotten_before: 3,
+                    forgotten: 3,
                 },
                 "answers 4 9 3",
             ),

@@ -48,10 +48,14 @@ pub use stats::NatsBusStats;
 ///   numbered by themselves; where a node is gone that has not [stopped](Self::stop), since nobody
 ///   knows what it has published last; and where one was not heard of before.
 ///
-/// A subscription is told of what is lost from when the other node has heard of it: a round trip after
-/// [`subscribe`](Self::subscribe) was answered.
+/// A subscription is told of what is lost from when the other node has answered it: a round trip after
+/// [`subscribe`](Self::subscribe) was.
 ///
 /// **Order**: what one task publishes for one actor, each subscription gets in that order.
+///
+/// **Bounds**: a node keeps the numbers of 65,536 pairs of namespace and type. Of more, those that were
+/// quiet for longest are forgotten; a loss of their last events shows then to who asks for them anew,
+/// after its connection was away, and perhaps not to others.
 ///
 /// When the last handle is dropped, subscriptions of this node end, and others find out after a while
 /// that it is gone. [`stop`](Self::stop) tells them.
@@ -164,6 +168,9 @@ impl NatsEventBus {
     /// All subscriptions of a node for the same namespaces, and the same one type of events or any,
     /// have one subscription on the server. For each that is different, an event that both are about
     /// travels to the node once more.
+    ///
+    /// Of subscriptions of one node that share one on the server, one that comes later may be told of a
+    /// loss that was before it, where it shows after it.
     ///
     /// Dropping the future leaves no subscription behind.
     ///

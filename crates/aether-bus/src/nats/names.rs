@@ -114,7 +114,8 @@ impl Names {
         subject.contains('~')
     }
 
-    /// A subject that is listened to by who listens to this, and on which no event ever is.
+    /// A subject that is listened to by who listens to this: where that has wildcards, mostly one on
+    /// which no event ever is.
     pub(crate) fn probed(listened: &str) -> String {
         let tokens = listened.split('.').map(|token| match token {
             "*" | ">" => EMPTY,

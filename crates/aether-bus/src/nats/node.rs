@@ -76,6 +76,7 @@ struct Listening {
 struct Share {
     node: std::sync::Weak<Node>,
     subject: Arc<str>,
+    route: Route,
 }
 
 impl Node {
@@ -157,12 +158,13 @@ impl Node {
     ) -> Result<Subscription, BusError> {
         let subject: Arc<str> = self.names.listened(&asked.pattern, &asked.filter).into();
         let (route, share, mut listens) = self.share(&subject)?;
-        let subscription = self.local.subscribe_by(route, asked, move || drop(share))?;
         let begun = listens.wait_for(Option::is_some).await;
         begun.map_or(Err(BusError::Closed), |begun| {
             begun.clone().unwrap_or(Ok(()))
         })?;
         self.probe(&subject, route).await?;
+        // Only now, so that nothing comes to it that was published long before.
+        let subscription = self.local.subscribe_by(route, asked, move || drop(share))?;
         let mut routes = self.routes.lock();
         if let Some(listening) = routes.by_subject.get_mut(&subject)
             && !std::mem::replace(&mut listening.is_heard, true)
@@ -183,8 +185,15 @@ impl Node {
     /// Looks whether all who listen are still heard of by the server, after the connection was made
     /// anew; who is not is told that nobody knows what he misses.
     pub(crate) async fn probe_all(&self) {
+        let connects = self.connects();
         for (subject, route) in self.listened() {
-            if self.probe(&subject, route).await == Err(BusError::Unreachable) {
+            let probed = self.probe(&subject, route).await;
+            // Of another connection there is another look.
+            if !self.is_connected() || self.connects() != connects {
+                return;
+            }
+            let is_listened_to = self.listened().contains(&(subject.clone(), route));
+            if probed == Err(BusError::Unreachable) && is_listened_to {
                 tracing::warn!(%subject, "the server does not send what is listened to");
                 crate::nats::stats::count(&self.counters.unknown, 1);
                 self.local.tell_unknown(route);
@@ -215,6 +224,7 @@ impl Node {
         let share = Share {
             node: Arc::downgrade(self),
             subject: subject.clone(),
+            route: listening.route,
         };
         let (route, listens) = (listening.route, listening.listens.clone());
         Ok((route, share, listens))
@@ -242,14 +252,27 @@ impl Node {
 
     /// Nobody needs this share any more. The task is aborted, which drops what it reads from within
     /// the runtime, wherever this is called.
-    fn leave(&self, subject: &str) {
+    fn leave(&self, subject: &str, route: Route) {
         let mut routes = self.routes.lock();
-        let Some(listening) = routes.by_subject.get_mut(subject) else {
+        let listening = routes.by_subject.get_mut(subject);
+        let Some(listening) = listening.filter(|listening| listening.route == route) else {
             return;
         };
         listening.subscriptions -= 1;
         if listening.subscriptions == 0 {
             listening.task.abort();
+            routes.by_subject.remove(subject);
+        }
+    }
+
+    /// Nobody listens to this any more who did.
+    pub(crate) fn forget(&self, subject: &str, route: Route) {
+        let mut routes = self.routes.lock();
+        if routes
+            .by_subject
+            .get(subject)
+            .is_some_and(|there| there.route == route)
+        {
             routes.by_subject.remove(subject);
         }
     }
@@ -406,7 +429,7 @@ impl Node {
 impl Drop for Share {
     fn drop(&mut self) {
         if let Some(node) = self.node.upgrade() {
-            node.leave(&self.subject);
+            node.leave(&self.subject, self.route);
         }
     }
 }

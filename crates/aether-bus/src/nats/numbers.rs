@@ -3,13 +3,14 @@
 //!
 //! The numbers of a subject are a *series*, and series are numbered too, over all subjects. Of too many
 //! subjects those are forgotten that have been quiet for longest: their series end, which is said, and
-//! what is published there later begins another one. Whoever was away then is told, when it asks, up to
-//! which series some were forgotten.
+//! what is published there later begins another one. Whoever was away then is told, when it asks, how
+//! many were forgotten.
 //!
 //! The last number of a quiet subject is announced: after one tick, two, four, and so on up to
 //! [`ANNOUNCED_EVERY_MAX`], so that a lost last message shows, and so does one of which the first
 //! announcements were lost, too. After [`QUIET_MAX`] it is announced only to who asks.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
@@ -54,13 +55,25 @@ pub(crate) fn decimal(text: &str) -> Option<u64> {
     (is_digits && !has_zeros).then(|| text.parse().ok())?
 }
 
+impl Series {
+    /// It is to be announced: whether that is new.
+    fn becomes_due(&mut self) -> bool {
+        let was_due = std::mem::replace(&mut self.is_due, true);
+        !was_due && !self.is_ending
+    }
+}
+
 /// All that is numbered.
 #[derive(Debug)]
 pub(crate) struct Numbers {
     subjects: Map<Arc<str>, Series>,
     next_series: u64,
-    /// All series that were forgotten have a lower number.
-    forgotten_before: u64,
+    /// How many series were forgotten.
+    forgotten: u64,
+    /// What is due to be announced, or was when it was put here; how many were put, and taken.
+    due: VecDeque<Arc<str>>,
+    put: u64,
+    taken: u64,
     /// How many of them are about to end.
     ending: usize,
     /// The most subjects at a time, beside those.
@@ -93,7 +106,10 @@ impl Numbers {
         Self {
             subjects: Map::default(),
             next_series: 0,
-            forgotten_before: 0,
+            forgotten: 0,
+            due: VecDeque::new(),
+            put: 0,
+            taken: 0,
             ending: 0,
             subjects_max,
         }
@@ -126,13 +142,9 @@ impl Numbers {
         }
         // Where nothing can be said for long: without that being said.
         if self.subjects.len() > 2 * self.subjects_max {
-            let forgotten_before = &mut self.forgotten_before;
-            self.subjects.retain(|_, series| {
-                if series.is_ending {
-                    *forgotten_before = (*forgotten_before).max(series.last.series + 1);
-                }
-                !series.is_ending
-            });
+            let before = self.subjects.len();
+            self.subjects.retain(|_, series| !series.is_ending);
+            self.forgotten += (before - self.subjects.len()) as u64;
             self.ending = 0;
         }
         last
@@ -164,12 +176,14 @@ impl Numbers {
             .iter()
             .filter(|quiet| **quiet == least)
             .count();
-        for series in self.subjects.values_mut() {
+        for (subject, series) in &mut self.subjects {
             let is_last = series.quiet == least && left > 0;
             if !series.is_ending && (series.quiet > least || is_last) {
                 left -= usize::from(series.quiet == least);
                 series.is_ending = true;
                 self.ending += 1;
+                self.due.push_back(subject.clone());
+                self.put += 1;
             }
         }
     }
@@ -179,21 +193,25 @@ impl Numbers {
         self.next_series
     }
 
-    /// Every series that was forgotten has a lower one.
-    pub(crate) fn forgotten_before(&self) -> u64 {
-        self.forgotten_before
+    /// How many series were forgotten.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// Some time has passed.
     pub(crate) fn tick(&mut self) {
-        for series in self.subjects.values_mut() {
+        for (subject, series) in &mut self.subjects {
             series.quiet = series.quiet.saturating_add(1);
             let quiet = series.quiet;
-            series.is_due |= match quiet {
+            let is_time = match quiet {
                 ..ANNOUNCED_EVERY_MAX => quiet.is_power_of_two(),
                 ANNOUNCED_EVERY_MAX..=QUIET_MAX => quiet.is_multiple_of(ANNOUNCED_EVERY_MAX),
                 _ => false,
             };
+            if is_time && series.becomes_due() {
+                self.due.push_back(subject.clone());
+                self.put += 1;
+            }
         }
     }
 
@@ -205,24 +223,45 @@ impl Numbers {
     /// These are to be announced at once.
     pub(crate) fn ask<'s>(&mut self, subjects: impl IntoIterator<Item = &'s Arc<str>>) {
         for subject in subjects {
-            if let Some(series) = self.subjects.get_mut(&**subject) {
-                series.is_due = true;
+            if let Some(series) = self.subjects.get_mut(&**subject)
+                && series.becomes_due()
+            {
+                self.due.push_back(subject.clone());
+                self.put += 1;
             }
         }
     }
 
     /// Nothing more is published: all series end.
     pub(crate) fn end_all(&mut self) {
-        let all = self.subjects.values_mut();
-        all.for_each(|series| series.is_ending = true);
+        for (subject, series) in &mut self.subjects {
+            series.is_ending = true;
+            self.due.push_back(subject.clone());
+            self.put += 1;
+        }
         self.ending = self.subjects.len();
     }
 
-    /// What is to be announced.
-    pub(crate) fn due(&self) -> Vec<Arc<str>> {
-        let subjects = self.subjects.iter();
-        let due = subjects.filter(|(_, series)| series.is_due || series.is_ending);
-        due.map(|(subject, _)| subject.clone()).collect()
+    /// Whether anything is to be announced.
+    pub(crate) fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// What is to be announced next, if it still is.
+    pub(crate) fn take_due(&mut self) -> Option<Arc<str>> {
+        let subject = self.due.pop_front()?;
+        self.taken += 1;
+        Some(subject)
+    }
+
+    /// A mark behind all that is to be announced now.
+    pub(crate) fn mark(&self) -> u64 {
+        self.put
+    }
+
+    /// Whether all before this mark was announced.
+    pub(crate) fn has_passed(&self, mark: u64) -> bool {
+        self.taken >= mark
     }
 
     /// What is to be announced of a subject, if anything still is.
@@ -242,8 +281,7 @@ impl Numbers {
             series.is_due = false;
             if series.is_ending {
                 self.ending -= 1;
-                let next = series.last.series + 1;
-                self.forgotten_before = self.forgotten_before.max(next);
+                self.forgotten += 1;
                 self.subjects.remove(subject);
             }
         }
@@ -271,13 +309,15 @@ mod tests {
 
     /// Announces whatever is due.
     fn announce(numbers: &mut Numbers) -> Vec<(Place, bool)> {
-        let due = numbers.due();
-        let said = due.iter().map(|subject| {
-            let due = numbers.due_of(subject).unwrap();
-            numbers.announced(subject);
-            (due.last, due.is_end)
-        });
-        said.collect()
+        let mut said = Vec::new();
+        while let Some(subject) = numbers.take_due() {
+            if let Some(due) = numbers.due_of(&subject) {
+                numbers.announced(&subject);
+                said.push((due.last, due.is_end));
+            }
+        }
+        assert!(numbers.has_passed(numbers.mark()));
+        said
     }
 
     fn place(series: u64, number: u64) -> Place {
@@ -340,7 +380,7 @@ mod tests {
             let again = next(&mut numbers, &format!("{series}"));
             assert_eq!(again, place(series, 2));
         }
-        assert_eq!((numbers.ending, numbers.forgotten_before()), (0, 0));
+        assert_eq!((numbers.ending, numbers.forgotten()), (0, 0));
     }
 
     #[test]
@@ -369,11 +409,11 @@ mod tests {
             assert!(numbers.subjects.len() - numbers.ending <= 16);
             assert!(numbers.subjects.len() <= 32);
         }
-        let forgotten = numbers.forgotten_before();
-        assert!(forgotten >= 1_000 - 32, "{forgotten}");
+        let forgotten = numbers.forgotten();
+        assert!(forgotten >= 1_000 - 48, "{forgotten}");
         announce(&mut numbers);
         assert!(numbers.subjects.len() <= 16 && numbers.ending == 0);
-        assert!(numbers.forgotten_before() > forgotten);
+        assert!(numbers.forgotten() > forgotten);
     }
 
     #[test]

@@ -60,9 +60,7 @@ struct State {
     /// Somebody waits for room.
     is_waited: bool,
     words: VecDeque<OutboundMessage>,
-    /// What is due to be announced, or was when it was looked last.
-    due: VecDeque<Arc<str>>,
-    /// What was asked, and is answered when nothing is due.
+    /// What was asked, and is answered when all is announced that was due then.
     owed: VecDeque<Owed>,
     /// Others were told that it stops: whatever came after that would say that the node is there.
     has_left: bool,
@@ -74,6 +72,8 @@ struct Owed {
     to: Origin,
     question: u64,
     next_series: u64,
+    /// Behind what is to be announced before.
+    mark: u64,
 }
 
 /// A message about an event, without its place.
@@ -97,7 +97,6 @@ impl Outbox {
                 is_stopped: false,
                 is_waited: false,
                 words: VecDeque::new(),
-                due: VecDeque::new(),
                 owed: VecDeque::new(),
                 has_left: false,
             }),
@@ -274,17 +273,24 @@ impl Outbox {
     /// Announces the last numbers of those subjects that are meant, and then answers.
     pub(crate) fn answer(&self, to: Origin, question: u64, is_meant: impl Fn(&str) -> bool) {
         let state = self.state.lock();
+        // A question that is repeated before it was answered.
+        let is_same = |owed: &Owed| owed.to == to && owed.question == question;
+        if state.owed.iter().any(is_same) {
+            return;
+        }
         let next_series = state.numbers.next_series();
         let all = state.numbers.subjects();
         drop(state);
         let meant: Vec<&Arc<str>> = all.iter().filter(|subject| is_meant(subject)).collect();
         let mut state = self.state.lock();
         state.numbers.ask(meant);
+        let mark = state.numbers.mark();
         if state.owed.len() < WORDS_MAX {
             state.owed.push_back(Owed {
                 to,
                 question,
                 next_series,
+                mark,
             });
         }
         drop(state);
@@ -311,7 +317,7 @@ impl Outbox {
         }
     }
 
-    /// Where there is room: words first, and answers when all is announced that was asked for.
+    /// Where there is room: words first, and answers as soon as all is announced that was asked for.
     fn say_next(&self, state: &mut State) {
         if let Some(word) = state.words.pop_front() {
             let headers = word.headers.as_ref();
@@ -321,7 +327,22 @@ impl Outbox {
             state.has_left |= is_last && sent.is_ok();
             return;
         }
-        if let Some(subject) = state.due.pop_front() {
+        let numbers = &state.numbers;
+        if let Some(owed) = state
+            .owed
+            .pop_front_if(|owed| numbers.has_passed(owed.mark))
+        {
+            let answers = Word::Answers {
+                question: owed.question,
+                next_series: owed.next_series,
+                forgotten: state.numbers.forgotten(),
+            };
+            let to = self.names.node(owed.to);
+            // Where it can't be sent it is asked again.
+            let _unsent = start(&mut state.talker, self.worded(to, &answers, Bytes::new()));
+            return;
+        }
+        if let Some(subject) = state.numbers.take_due() {
             let Some(announced) = state.numbers.due_of(&subject) else {
                 return;
             };
@@ -334,24 +355,13 @@ impl Outbox {
             if start(&mut state.talker, message).is_ok() {
                 state.numbers.announced(&subject);
             }
-            return;
-        }
-        if let Some(owed) = state.owed.pop_front() {
-            let answers = Word::Answers {
-                question: owed.question,
-                next_series: owed.next_series,
-                forgotten_before: state.numbers.forgotten_before(),
-            };
-            let to = self.names.node(owed.to);
-            // Where it can't be sent it is asked again.
-            let _unsent = start(&mut state.talker, self.worded(to, &answers, Bytes::new()));
         }
     }
 
     /// Whether nothing is left to be announced.
     pub(crate) fn has_announced_all(&self) -> bool {
         let state = self.state.lock();
-        state.due.is_empty() && state.numbers.due().is_empty()
+        !state.numbers.has_due()
     }
 
     /// Whether others were told that it stops.
@@ -379,10 +389,7 @@ impl State {
         if self.has_left {
             return false;
         }
-        if self.due.is_empty() {
-            self.due = self.numbers.due().into();
-        }
-        !(self.words.is_empty() && self.due.is_empty() && self.owed.is_empty())
+        !self.words.is_empty() || !self.owed.is_empty() || self.numbers.has_due()
     }
 }
 

@@ -27,9 +27,7 @@ async fn the_trace_of_a_publisher_comes_to_its_subscribers() {
         .unwrap();
     let current = context.clone();
     let config = config(&prefix).trace_context(move || Some(current.clone()));
-    let bus = aether_bus::NatsEventBus::connect(&nats_url(), config)
-        .await
-        .unwrap();
+    let bus = NatsEventBus::connect(&nats_url(), config).await.unwrap();
     let other = node(&nats_url(), &prefix).await;
     let mut heard = [
         bus.subscribe(Subscribe::to(&SHOP)).await.unwrap(),
@@ -39,9 +37,7 @@ async fn the_trace_of_a_publisher_comes_to_its_subscribers() {
         .await
         .unwrap();
     for subscription in &mut heard {
-        let Some(aether_bus::Delivery::Event(published)) = next(subscription).await else {
-            panic!("no event");
-        };
+        let published = published(subscription).await;
         assert_eq!(published.trace_context(), Some(&context));
     }
     other
@@ -49,9 +45,7 @@ async fn the_trace_of_a_publisher_comes_to_its_subscribers() {
         .await
         .unwrap();
     for subscription in &mut heard {
-        let Some(aether_bus::Delivery::Event(published)) = next(subscription).await else {
-            panic!("no event");
-        };
+        let published = published(subscription).await;
         assert_eq!(published.trace_context(), None);
     }
 }
