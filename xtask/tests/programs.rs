@@ -95,7 +95,7 @@ fn the_benchmarks_are_listed_and_one_that_is_not_there_is_named() {
         workspace("[package]\nname = \"other\"\nedition = \"2024\"\nautobenches = false\n");
     let listed = run(workspace.path(), &["bench"]);
     assert_eq!(listed.code, Some(0), "{listed:?}");
-    assert_eq!(listed.stdout, "jetstream\n");
+    assert_eq!(listed.stdout, "jetstream\nbus\n");
     for (args, said) in [
         (
             &["bench", "jetstream"][..],
